@@ -1,0 +1,52 @@
+//! What Ampoule's daemon, command line and runtime shim must agree on, and nothing else.
+//!
+//! The wire messages are generated from the `.proto` files of this crate and committed; `tests/generated.rs` keeps
+//! them equal. Everything else here is a type that is parsed once, at the edge, and then holds a proof.
+
+pub mod id;
+pub mod request;
+pub mod secret;
+pub mod wire;
+
+/// The messages, by protobuf package.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::disallowed_methods)]
+pub mod messages {
+    /// Package `ampoule`.
+    pub mod ampoule {
+        /// Package `ampoule.v1`.
+        pub mod v1 {
+            include!("gen/messages/ampoule.v1.rs");
+        }
+    }
+    /// Package `namespace`.
+    pub mod namespace {
+        /// Package `namespace.stdlib`.
+        pub mod stdlib {
+            include!("gen/messages/namespace.stdlib.rs");
+        }
+        /// Package `namespace.cloud`.
+        pub mod cloud {
+            /// Package `namespace.cloud.vault`.
+            pub mod vault {
+                /// Package `namespace.cloud.vault.v1beta`.
+                pub mod v1beta {
+                    include!("gen/messages/namespace.cloud.vault.v1beta.rs");
+                }
+            }
+        }
+    }
+}
+
+/// The service stubs, by protobuf package.
+#[cfg(feature = "connect")]
+#[allow(missing_docs, unreachable_pub, unexpected_cfgs, clippy::all, clippy::pedantic)]
+pub mod services {
+    /// Package `ampoule.v1`.
+    pub mod ampoule_v1 {
+        include!("gen/services/ampoule.v1.rs");
+    }
+    /// Package `namespace.cloud.vault.v1beta`.
+    pub mod vault_v1beta {
+        include!("gen/services/namespace.cloud.vault.v1beta.rs");
+    }
+}
