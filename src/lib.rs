@@ -1,1 +1,9 @@
+//! Ampoule: a self-hosted vault whose secrets reach containers only at the moment they are created.
+//!
+//! See `ARCHITECTURE.md` for the map.
 
+pub mod audit;
+pub mod authz;
+pub mod domain;
+pub mod seal;
+pub mod store;

@@ -1,0 +1,18 @@
+//! Secrets, their versions, and who asks for them: plain types without input or output.
+
+mod caller;
+mod container;
+mod filter;
+mod keys;
+mod object;
+mod vault_id;
+
+pub use ampoule_proto::id::{EnvName, InvalidId, InvalidLabel, InvalidVersion, Label, ObjectId, Version};
+pub use ampoule_proto::secret::SecretBytes;
+pub use caller::{Caller, Peer};
+pub use container::{Container, InvalidContainer};
+pub use filter::{LabelCondition, LabelFilter};
+pub use jiff::Timestamp;
+pub use keys::{KekId, KekState, RootWrap, SealedValue, WrappedKek};
+pub use object::{Description, InvalidObject, Labels, Object, SecretValue, VersionInfo};
+pub use vault_id::VaultId;
