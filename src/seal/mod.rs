@@ -1,0 +1,17 @@
+//! Keys, and the envelope that a value lies in at rest.
+//!
+//! `root provider → root key → key-encryption keys → one data key per version → value`, AES-256-GCM (NIST SP 800-38D)
+//! at each step with random 96-bit nonces. A value is opened only with the proof that its audit entry is durable.
+
+mod aead;
+mod context;
+mod envelope;
+mod error;
+mod key;
+mod ring;
+pub mod root;
+
+pub use context::SealContext;
+pub use error::{KeyError, OpenError};
+pub use key::Key;
+pub use ring::{KeyRing, RootKey};

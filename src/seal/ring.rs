@@ -1,0 +1,88 @@
+//! The root key and the ring of key-encryption keys.
+
+use std::collections::BTreeMap;
+
+use super::context::{self, SealContext};
+use super::{Key, KeyError, OpenError, aead, envelope};
+use crate::domain::{KekId, KekState, SealedValue, SecretBytes, VaultId, WrappedKek};
+use crate::store::Recorded;
+
+/// The root key of a vault: wraps key-encryption keys and nothing else.
+pub struct RootKey {
+    key: Key,
+    vault: VaultId,
+}
+
+impl RootKey {
+    /// The root key of this vault.
+    pub fn new(key: Key, vault: VaultId) -> Self {
+        Self { key, vault }
+    }
+
+    /// Makes a key-encryption key and wraps it.
+    pub fn make_kek(&self) -> Result<WrappedKek, KeyError> {
+        let kek = Key::generate()?;
+        let id = kek_id(&kek, self.vault);
+        let associated = context::of_kek(envelope::FORMAT, self.vault, id);
+        let wrapped = aead::seal(&self.wrapping_key(), &associated, kek.expose())?;
+        Ok(WrappedKek { id, state: KekState::Active, wrapped: [&[envelope::FORMAT], wrapped.as_slice()].concat() })
+    }
+
+    /// Unwraps the ring.
+    pub fn unwrap_ring(&self, wrapped: &[WrappedKek]) -> Result<KeyRing, KeyError> {
+        let keys: Result<BTreeMap<KekId, Key>, KeyError> =
+            wrapped.iter().map(|kek| Ok((kek.id, self.unwrap_kek(kek)?))).collect();
+        let active = wrapped.iter().find(|kek| kek.state == KekState::Active).ok_or(KeyError::NoActiveKek)?;
+        Ok(KeyRing { keys: keys?, active: active.id })
+    }
+
+    fn unwrap_kek(&self, wrapped: &WrappedKek) -> Result<Key, KeyError> {
+        let altered = || KeyError::AlteredKek { id: wrapped.id };
+        let associated = context::of_kek(envelope::FORMAT, self.vault, wrapped.id);
+        let (format, body) = wrapped.wrapped.split_first().ok_or_else(altered)?;
+        let opened = aead::open(&self.wrapping_key(), &associated, body).map(SecretBytes::from);
+        opened
+            .filter(|_| *format == envelope::FORMAT)
+            .and_then(|bytes| Key::from_slice(bytes.expose()))
+            .filter(|key| kek_id(key, self.vault) == wrapped.id)
+            .ok_or_else(altered)
+    }
+
+    fn wrapping_key(&self) -> Key {
+        self.key.derive(self.vault.as_bytes(), "ampoule/v1/wrap-kek")
+    }
+}
+
+/// A key-encryption key's name is derived from it, so that it can't stand for another one.
+fn kek_id(key: &Key, vault: VaultId) -> KekId {
+    KekId::from_bytes(key.commitment(vault.as_bytes(), "ampoule/v1/kek-id"))
+}
+
+/// The key-encryption keys, unwrapped.
+pub struct KeyRing {
+    keys: BTreeMap<KekId, Key>,
+    active: KekId,
+}
+
+impl KeyRing {
+    /// Seals a value for its place, under a data key of its own.
+    pub fn seal(&self, context: &SealContext<'_>, value: &SecretBytes) -> Result<SealedValue, KeyError> {
+        let kek = self.keys.get(&self.active).ok_or(KeyError::NoActiveKek)?;
+        envelope::seal(context, self.active, kek, value)
+    }
+
+    /// Opens a value, given the proof that the log accounts for it.
+    pub fn open(
+        &self,
+        context: &SealContext<'_>,
+        sealed: &SealedValue,
+        recorded: &Recorded,
+    ) -> Result<SecretBytes, OpenError> {
+        if !recorded.covers(context.object, context.version.version) {
+            return Err(OpenError::NotRecorded);
+        }
+        let id = envelope::kek_id(sealed)?;
+        let kek = self.keys.get(&id).ok_or(OpenError::UnknownKek { id })?;
+        envelope::open(context, id, kek, sealed)
+    }
+}

@@ -1,0 +1,37 @@
+//! Why the store could not do it.
+
+use std::path::PathBuf;
+
+/// Why a job was not done. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be read or written now.
+    #[error("the database {} can't be used now: {reason}", path.display())]
+    Unavailable {
+        /// The database's file.
+        path: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
+    /// The database's content is damaged.
+    #[error("the database {} is damaged: {reason}\nRestore it from a backup; keep the damaged file.", path.display())]
+    Damaged {
+        /// The database's file.
+        path: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
+    /// The database was written by a later version of this program.
+    #[error("the database {} has schema {found}, this program knows {known}\nUpgrade ampoule.", path.display())]
+    Newer {
+        /// The database's file.
+        path: PathBuf,
+        /// The schema's version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// The store has been stopped.
+    #[error("the store is stopping")]
+    Stopped,
+}

@@ -1,0 +1,108 @@
+//! The statements that read.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteTx;
+use super::convert::{self, OBJECT_COLUMNS, bad, number, store_error};
+use crate::domain::{KekId, KekState, Object, ObjectId, RootWrap, Version, VersionInfo, WrappedKek};
+use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion};
+
+impl SqliteTx<'_> {
+    /// Runs statements and says what their failure means.
+    pub(super) fn run<T>(&self, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        statements(self.tx).map_err(|error| store_error(self.path, &error))
+    }
+}
+
+impl ReadTx for SqliteTx<'_> {
+    fn object(&mut self, id: &ObjectId) -> Result<Option<Object>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(&format!("SELECT {OBJECT_COLUMNS} FROM objects o WHERE o.object_id = ?1"))?
+                .query_row([id.as_str()], convert::object)
+                .optional()
+        })
+    }
+
+    fn objects(&mut self) -> Result<Vec<Object>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(&format!(
+                "SELECT {OBJECT_COLUMNS} FROM objects o WHERE o.deleted_at IS NULL ORDER BY o.seq"
+            ))?
+            .query_map([], convert::object)?
+            .collect()
+        })
+    }
+
+    fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "SELECT version, created_at FROM versions WHERE object_id = ?1 AND version < ?2 \
+                 ORDER BY version DESC LIMIT ?3",
+            )?
+            .query_map(params![id.as_str(), number(before), most], convert::version_info)?
+            .collect()
+        })
+    }
+
+    fn version(&mut self, id: &ObjectId, version: Version) -> Result<Option<StoredVersion>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "SELECT version, created_at, wrapped_dek, ciphertext FROM versions \
+                 WHERE object_id = ?1 AND version = ?2",
+            )?
+            .query_row(params![id.as_str(), number(version)], convert::stored_version)
+            .optional()
+        })
+    }
+
+    fn last_mutation(&mut self, id: &ObjectId) -> Result<Option<Mutation>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "SELECT version, mutation = 'delete' FROM audit INDEXED BY audit_mutation \
+                 WHERE object_id = ?1 AND mutation IS NOT NULL ORDER BY idx DESC LIMIT 1",
+            )?
+            .query_row([id.as_str()], |row| Ok(Mutation { version: convert::version(row, 0)?, deleted: row.get(1)? }))
+            .optional()
+        })
+    }
+
+    fn entries(&mut self, first: u64, most: u32, object: Option<&ObjectId>) -> Result<Vec<AuditRow>, StoreError> {
+        let first = i64::try_from(first).unwrap_or(i64::MAX);
+        let about = if object.is_some() { "object_id = ?3 AND" } else { "?3 IS NULL AND" };
+        self.run(|tx| {
+            tx.prepare_cached(&format!("SELECT idx, entry FROM audit WHERE {about} idx >= ?1 ORDER BY idx LIMIT ?2"))?
+                .query_map(params![first, most, object.map(ObjectId::as_str)], |row| {
+                    Ok(AuditRow { index: row.get(0)?, entry: row.get(1)? })
+                })?
+                .collect()
+        })
+    }
+
+    fn log_size(&mut self) -> Result<u64, StoreError> {
+        self.run(|tx| tx.prepare_cached("SELECT coalesce(max(idx) + 1, 0) FROM audit")?.query_row([], |row| row.get(0)))
+    }
+
+    fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError> {
+        self.run(|tx| {
+            tx.prepare("SELECT provider, parameters, wrapped FROM root_wraps ORDER BY id")?
+                .query_map([], |row| {
+                    Ok(RootWrap { provider: row.get(0)?, parameters: row.get(1)?, wrapped: row.get(2)? })
+                })?
+                .collect()
+        })
+    }
+
+    fn keks(&mut self) -> Result<Vec<WrappedKek>, StoreError> {
+        self.run(|tx| {
+            tx.prepare("SELECT kek_id, state, wrapped FROM keks")?
+                .query_map([], |row| {
+                    let id: Vec<u8> = row.get(0)?;
+                    let id = <[u8; KekId::LEN]>::try_from(id.as_slice()).map_err(|e| bad(0, e))?;
+                    let active = row.get::<_, String>(1)? == "active";
+                    let state = if active { KekState::Active } else { KekState::Deactivated };
+                    Ok(WrappedKek { id: KekId::from_bytes(id), state, wrapped: row.get(2)? })
+                })?
+                .collect()
+        })
+    }
+}

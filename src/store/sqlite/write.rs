@@ -1,0 +1,149 @@
+//! The statements that write.
+
+use rusqlite::params;
+
+use super::SqliteTx;
+use super::convert::{labels_text, number};
+use crate::audit::{Entry, Outcome};
+use crate::authz::{Action, Grant};
+use crate::domain::{KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedKek};
+use crate::store::{StoreError, WriteTx};
+
+impl WriteTx for SqliteTx<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let bytes = entry.canonical(self.vault, self.now).map_err(|error| StoreError::Unavailable {
+            path: self.path.to_owned(),
+            reason: format!("an audit entry can't be written: {error}"),
+        })?;
+        let subject = entry.subject.as_ref();
+        let (index, at) = (self.next_index, self.now.as_microsecond());
+        self.run(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO audit (idx, at, object_id, version, mutation, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                index,
+                at,
+                subject.map(|s| s.object.as_str()),
+                subject.and_then(|s| s.version).map(number),
+                mutation(entry),
+                bytes
+            ])
+        })?;
+        self.next_index += 1;
+        self.opens.extend(entry.opens().map(|(object, version)| (object.clone(), version)));
+        Ok(())
+    }
+
+    fn insert_object(&mut self, _: &Grant, object: &Object, sealed: &SealedValue) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO objects (object_id, description, revealable, labels, current) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                object.id.as_str(),
+                object.description.as_str(),
+                object.revealable,
+                labels_text(&object.labels),
+                number(object.current.version)
+            ])
+        })?;
+        self.add_version(&object.id, object.current, sealed)
+    }
+
+    fn insert_version(
+        &mut self,
+        _: &Grant,
+        id: &ObjectId,
+        info: VersionInfo,
+        sealed: &SealedValue,
+    ) -> Result<(), StoreError> {
+        self.add_version(id, info, sealed)?;
+        self.run(|tx| {
+            tx.prepare_cached("UPDATE objects SET current = ?2 WHERE object_id = ?1")?
+                .execute(params![id.as_str(), number(info.version)])
+        })?;
+        Ok(())
+    }
+
+    fn destroy_versions_before(&mut self, _: &Grant, id: &ObjectId, first_kept: Version) -> Result<(), StoreError> {
+        let destroyed = self.run(|tx| {
+            tx.prepare_cached(
+                "UPDATE versions SET wrapped_dek = NULL, ciphertext = NULL \
+                 WHERE object_id = ?1 AND version < ?2 AND wrapped_dek IS NOT NULL",
+            )?
+            .execute(params![id.as_str(), number(first_kept)])
+        })?;
+        self.destroyed |= destroyed > 0;
+        Ok(())
+    }
+
+    fn delete_object(&mut self, _: &Grant, id: &ObjectId) -> Result<(), StoreError> {
+        let at = self.now.as_microsecond();
+        self.run(|tx| {
+            tx.prepare_cached("UPDATE objects SET deleted_at = ?2 WHERE object_id = ?1")?
+                .execute(params![id.as_str(), at])?;
+            tx.prepare_cached("UPDATE versions SET wrapped_dek = NULL, ciphertext = NULL WHERE object_id = ?1")?
+                .execute([id.as_str()])
+        })?;
+        self.destroyed = true;
+        Ok(())
+    }
+
+    fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.execute(
+                "INSERT INTO root_wraps (provider, parameters, wrapped) VALUES (?1, ?2, ?3)",
+                params![wrap.provider, wrap.parameters, wrap.wrapped],
+            )
+        })?;
+        Ok(())
+    }
+
+    fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError> {
+        let state = match kek.state {
+            KekState::Active => "active",
+            KekState::Deactivated => "deactivated",
+        };
+        self.run(|tx| {
+            tx.execute(
+                "INSERT INTO keks (kek_id, state, wrapped) VALUES (?1, ?2, ?3)",
+                params![kek.id.as_bytes(), state, kek.wrapped],
+            )
+        })?;
+        Ok(())
+    }
+}
+
+impl SqliteTx<'_> {
+    fn add_version(&mut self, id: &ObjectId, info: VersionInfo, sealed: &SealedValue) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO versions (object_id, version, created_at, wrapped_dek, ciphertext) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                id.as_str(),
+                number(info.version),
+                info.created_at.as_microsecond(),
+                sealed.wrapped_dek,
+                sealed.ciphertext
+            ])
+        })?;
+        Ok(())
+    }
+}
+
+/// How the log remembers that an entry changed its secret.
+fn mutation(entry: &Entry) -> Option<&'static str> {
+    match (entry.outcome, entry.action) {
+        (Outcome::Ok, Action::Create) => Some("create"),
+        (Outcome::Ok, Action::Update) => Some("update"),
+        (Outcome::Ok, Action::Delete) => Some("delete"),
+        _ => None,
+    }
+}

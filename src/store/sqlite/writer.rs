@@ -1,0 +1,170 @@
+//! The writer thread and its group commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::{Connection, Savepoint, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::SqliteTx;
+use super::convert::store_error;
+use crate::domain::{Timestamp, VaultId};
+use crate::store::{Recorded, StoreError, WriteJob};
+
+/// The most jobs that share a commit: bounds how long the first of them waits.
+const BATCH: usize = 256;
+/// How long the writer must have been idle before it clears the write-ahead log of destroyed keys.
+const IDLE: Duration = Duration::from_millis(200);
+
+type Reply = oneshot::Sender<Result<Recorded, StoreError>>;
+
+struct Work {
+    job: WriteJob,
+    reply: Reply,
+}
+
+/// The one thread that writes. Dropping it finishes what has been submitted.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Work>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, path: &Path, vault: VaultId) -> Result<Self, StoreError> {
+        let last = last_time(&connection).map_err(|error| store_error(path, &error))?;
+        let (queue, work) = mpsc::channel();
+        let mut state = State { connection, path: path.to_owned(), vault, last, scrub: false };
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || state.serve(&work))
+            .map_err(|error| StoreError::Unavailable { path: path.to_owned(), reason: error.to_string() })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) fn submit(&self, job: WriteJob, reply: Reply) -> Result<(), StoreError> {
+        let queue = self.queue.as_ref().ok_or(StoreError::Stopped)?;
+        queue.send(Work { job, reply }).map_err(|_| StoreError::Stopped)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the writer has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct State {
+    connection: Connection,
+    path: PathBuf,
+    vault: VaultId,
+    last: Timestamp,
+    scrub: bool,
+}
+
+impl State {
+    fn serve(&mut self, work: &Receiver<Work>) {
+        loop {
+            let first = if self.scrub { work.recv_timeout(IDLE) } else { work.recv().map_err(RecvTimeoutError::from) };
+            match first {
+                Ok(first) => {
+                    let mut batch = vec![first];
+                    batch.extend(work.try_iter().take(BATCH - 1));
+                    self.commit(batch);
+                }
+                Err(RecvTimeoutError::Timeout) => self.clear_log(),
+                Err(RecvTimeoutError::Disconnected) => return self.clear_log(),
+            }
+        }
+    }
+
+    /// Runs every job of a batch, syncs once, then answers everyone.
+    fn commit(&mut self, batch: Vec<Work>) {
+        let (jobs, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|work| (work.job, work.reply)).unzip();
+        let results = match self.run(jobs) {
+            Ok(results) => results,
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::error!(error = reason, "commit failed");
+                replies.iter().map(|_| Err(store_error(&self.path, &error))).collect()
+            }
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            // A caller that has gone away no longer wants its answer; the entry stands all the same.
+            let _ = reply.send(result);
+        }
+    }
+
+    fn run(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
+        // A clock that is set back must not order the log against itself.
+        let now = micros(Timestamp::now()).max(self.last);
+        let mut tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut next_index =
+            tx.prepare_cached("SELECT coalesce(max(idx) + 1, 0) FROM audit")?.query_one([], |r| r.get(0))?;
+        let mut results = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let savepoint = tx.savepoint()?;
+            let mut scope = SqliteTx {
+                tx: &savepoint,
+                path: &self.path,
+                vault: self.vault,
+                now,
+                next_index,
+                opens: Vec::new(),
+                destroyed: false,
+            };
+            let result = job(&mut scope);
+            let (index, opens, destroyed) = (scope.next_index, scope.opens, scope.destroyed);
+            match result {
+                Ok(()) => {
+                    savepoint.commit()?;
+                    next_index = index;
+                    self.scrub |= destroyed;
+                    results.push(Ok(Recorded::new(opens)));
+                }
+                Err(error) => {
+                    roll_back(savepoint)?;
+                    results.push(Err(error));
+                }
+            }
+        }
+        tx.commit()?;
+        self.last = now;
+        Ok(results)
+    }
+
+    /// Moves the write-ahead log into the database and truncates it: it still holds the keys that were destroyed.
+    fn clear_log(&mut self) {
+        if !self.scrub {
+            return;
+        }
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        match busy {
+            // A reader holds it; the next idle moment tries again.
+            Ok(busy) => self.scrub = busy,
+            Err(error) => tracing::warn!(error = error.to_string(), "the write-ahead log can't be cleared yet"),
+        }
+    }
+}
+
+fn roll_back(mut savepoint: Savepoint<'_>) -> rusqlite::Result<()> {
+    savepoint.rollback()?;
+    savepoint.commit()
+}
+
+fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
+    let last: i64 =
+        connection
+            .query_row("SELECT coalesce((SELECT at FROM audit ORDER BY idx DESC LIMIT 1), 0)", [], |r| r.get(0))?;
+    Timestamp::from_microsecond(last).map_err(|error| super::convert::bad(0, error))
+}
+
+/// The store counts in microseconds; what it gives out must equal what it reads back.
+fn micros(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}

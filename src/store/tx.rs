@@ -1,0 +1,95 @@
+//! What a job can do inside its transaction.
+
+use super::StoreError;
+use crate::audit::Entry;
+use crate::authz::Grant;
+use crate::domain::{Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedKek};
+
+/// Reading, on one consistent snapshot.
+pub trait ReadTx {
+    /// A secret, deleted or not.
+    fn object(&mut self, id: &ObjectId) -> Result<Option<Object>, StoreError>;
+
+    /// Every secret that is not deleted, oldest first.
+    fn objects(&mut self) -> Result<Vec<Object>, StoreError>;
+
+    /// The newest versions before this one, newest first.
+    fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError>;
+
+    /// One version with its value at rest.
+    fn version(&mut self, id: &ObjectId, version: Version) -> Result<Option<StoredVersion>, StoreError>;
+
+    /// The last entry of the log that changed this secret.
+    fn last_mutation(&mut self, id: &ObjectId) -> Result<Option<Mutation>, StoreError>;
+
+    /// Entries of the log from an index on, only about one secret if named.
+    fn entries(&mut self, first: u64, most: u32, object: Option<&ObjectId>) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// The number of entries.
+    fn log_size(&mut self) -> Result<u64, StoreError>;
+
+    /// The wraps of the root key.
+    fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError>;
+
+    /// The key-encryption keys.
+    fn keks(&mut self) -> Result<Vec<WrappedKek>, StoreError>;
+}
+
+/// Reading and writing. What changes a secret wants the grant for it.
+pub trait WriteTx: ReadTx {
+    /// The time of this transaction; never before that of an earlier one.
+    fn now(&self) -> Timestamp;
+
+    /// Appends to the log.
+    fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
+
+    /// Stores a new secret with its first version.
+    fn insert_object(&mut self, grant: &Grant, object: &Object, sealed: &SealedValue) -> Result<(), StoreError>;
+
+    /// Stores a new version and makes it the current one.
+    fn insert_version(
+        &mut self,
+        grant: &Grant,
+        id: &ObjectId,
+        info: VersionInfo,
+        sealed: &SealedValue,
+    ) -> Result<(), StoreError>;
+
+    /// Destroys the values of the versions before this one; their metadata stays.
+    fn destroy_versions_before(&mut self, grant: &Grant, id: &ObjectId, first_kept: Version) -> Result<(), StoreError>;
+
+    /// Marks a secret deleted and destroys the values of all its versions.
+    fn delete_object(&mut self, grant: &Grant, id: &ObjectId) -> Result<(), StoreError>;
+
+    /// Adds a wrap of the root key.
+    fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError>;
+
+    /// Adds a key-encryption key.
+    fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;
+}
+
+/// A version as it lies in the store.
+pub struct StoredVersion {
+    /// Its number and time.
+    pub info: VersionInfo,
+    /// The value at rest, unless it has been destroyed.
+    pub sealed: Option<SealedValue>,
+}
+
+/// What the log says was done last to a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mutation {
+    /// The version that was current afterwards.
+    pub version: Version,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// An entry and its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its place, from 0.
+    pub index: u64,
+    /// Its canonical bytes.
+    pub entry: Vec<u8>,
+}
