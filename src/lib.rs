@@ -7,3 +7,4 @@ pub mod authz;
 pub mod domain;
 pub mod seal;
 pub mod store;
+pub mod vault;

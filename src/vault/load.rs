@@ -1,0 +1,53 @@
+//! Reading a secret, and noticing when the row is not the one that the log knows.
+
+use crate::domain::{Object, ObjectId, Version};
+use crate::store::{ReadTx, StoreError, StoredVersion};
+
+use super::Refusal;
+
+/// A secret, deleted or not, that agrees with the last entry of the log that changed it.
+///
+/// An older row that was put back still opens: its seal is genuine. What it can't do is agree with the log.
+pub(super) fn object(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<Result<Object, Refusal>, StoreError> {
+    let found = tx.object(id)?;
+    let logged = tx.last_mutation(id)?;
+    Ok(match (found, logged) {
+        (None, None) => Err(Refusal::unknown(id)),
+        (Some(object), Some(last))
+            if object.current.version == last.version && object.deleted_at.is_some() == last.deleted =>
+        {
+            Ok(object)
+        }
+        _ => Err(Refusal::Tampered {
+            object: id.clone(),
+            reason: "its row does not agree with the audit log".to_owned(),
+        }),
+    })
+}
+
+/// The same, unless it is deleted.
+pub(super) fn living(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<Result<Object, Refusal>, StoreError> {
+    Ok(object(tx, id)?.and_then(|object| match object.deleted_at {
+        Some(at) => Err(Refusal::Deleted { object: id.clone(), at }),
+        None => Ok(object),
+    }))
+}
+
+/// A version whose value is still there; the current one if none is named.
+pub(super) fn version(
+    tx: &mut (impl ReadTx + ?Sized),
+    object: &Object,
+    wanted: Option<Version>,
+) -> Result<Result<StoredVersion, Refusal>, StoreError> {
+    let current = object.current.version;
+    let version = wanted.unwrap_or(current);
+    let id = || object.id.clone();
+    if version > current {
+        return Ok(Err(Refusal::UnknownVersion { object: id(), version, current }));
+    }
+    Ok(match tx.version(&object.id, version)? {
+        Some(stored) if stored.sealed.is_some() => Ok(stored),
+        Some(_) if version < current => Err(Refusal::Destroyed { object: id(), version }),
+        _ => Err(Refusal::Tampered { object: id(), reason: format!("its version {version} is missing") }),
+    })
+}

@@ -1,0 +1,92 @@
+//! The use cases: authorise, record, then open. Every way to a secret leads through here.
+
+mod create;
+mod delete;
+mod describe;
+mod error;
+mod list;
+mod load;
+mod log;
+mod resolve;
+mod update;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+pub use create::NewObject;
+pub use describe::{Described, Disclosure};
+pub use error::{Error, Refusal};
+pub use log::LogPage;
+pub use resolve::{Reference, Resolved};
+
+use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
+use crate::authz::{Action, Grant, Policy};
+use crate::domain::{Caller, Object, ObjectId, SecretBytes, Version, VersionInfo};
+use crate::seal::{KeyRing, OpenError, SealContext};
+use crate::store::{Recorded, Store, StoredVersion};
+
+/// A vault that is open.
+#[derive(Clone)]
+pub struct Vault {
+    store: Store,
+    ring: Arc<KeyRing>,
+    policy: Policy,
+    versions_kept: NonZeroU32,
+}
+
+impl Vault {
+    /// The vault on this store, with its keys.
+    pub fn new(store: Store, ring: KeyRing, policy: Policy, versions_kept: NonZeroU32) -> Self {
+        Self { store, ring: Arc::new(ring), policy, versions_kept }
+    }
+
+    /// Decides, and records a denial.
+    async fn permit(&self, caller: &Caller, action: Action, object: Option<&ObjectId>) -> Result<Grant, Error> {
+        match self.policy.decide(caller, action) {
+            Ok(grant) => Ok(grant),
+            Err(denied) => {
+                self.record(entry(caller, action, object, None, Outcome::Denied)).await?;
+                Err(object.map_or(Error::Denied(denied), |id| Error::Refused(Refusal::unknown(id))))
+            }
+        }
+    }
+
+    /// Appends one entry.
+    async fn record(&self, entry: Entry) -> Result<(), Error> {
+        self.store.write(move |tx| tx.append(&entry)).await?;
+        Ok(())
+    }
+
+    /// Opens a version, which the log must account for.
+    fn open(&self, object: &Object, stored: &StoredVersion, recorded: &Recorded) -> Result<SecretBytes, OpenError> {
+        let sealed = stored.sealed.as_ref().ok_or(OpenError::Altered)?;
+        self.ring.open(&self.context(object, stored.info), sealed, recorded)
+    }
+
+    fn context<'a>(&self, object: &'a Object, version: VersionInfo) -> SealContext<'a> {
+        SealContext {
+            vault: self.store.vault_id(),
+            object: &object.id,
+            version,
+            revealable: object.revealable,
+            labels: &object.labels,
+        }
+    }
+}
+
+/// An entry about one secret, or about none.
+fn entry(
+    caller: &Caller,
+    action: Action,
+    object: Option<&ObjectId>,
+    version: Option<Version>,
+    outcome: Outcome,
+) -> Entry {
+    Entry {
+        action,
+        actor: Actor(caller.clone()),
+        subject: object.map(|id| Subject { object: id.clone(), version }),
+        outcome,
+        attributes: Attributes::default(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The values that a container asked for: all of them, or none.
+
+use super::{Error, Refusal, Vault, entry, load};
+use crate::audit::{Entry, Outcome};
+use crate::authz::Action;
+use crate::domain::{Caller, Container, Object, ObjectId, SecretBytes, Version};
+use crate::store::{ReadTx, StoreError, StoredVersion};
+
+/// One value that a container asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The variable that the value goes into.
+    pub name: String,
+    /// The secret.
+    pub object: ObjectId,
+    /// A pinned version, or the current one.
+    pub version: Option<Version>,
+}
+
+impl Reference {
+    /// The most references of one request.
+    pub const MOST: usize = 1024;
+}
+
+/// One value and where it came from.
+pub struct Resolved {
+    /// The reference's name.
+    pub name: String,
+    /// The secret.
+    pub object: ObjectId,
+    /// The version.
+    pub version: Version,
+    /// The value.
+    pub value: SecretBytes,
+}
+
+type Found = Result<(Object, StoredVersion), Refusal>;
+
+impl Vault {
+    /// Every value that was asked for, in order; each name's outcome is in the log before any value is opened.
+    pub async fn resolve(
+        &self,
+        caller: &Caller,
+        container: Container,
+        references: Vec<Reference>,
+    ) -> Result<Vec<Resolved>, Error> {
+        container.check()?;
+        check(&references)?;
+        let Ok(grant) = self.policy.decide(caller, Action::Inject) else {
+            return self.deny(caller, &container, references).await;
+        };
+        let asked = Asked { caller: grant.caller().clone(), container };
+        let ((asked, references, found), recorded) = self
+            .store
+            .write(move |tx| {
+                let found: Vec<Found> = references.iter().map(|r| find(tx, r)).collect::<Result<_, _>>()?;
+                let complete = found.iter().all(Result::is_ok);
+                for (reference, found) in references.iter().zip(&found) {
+                    tx.append(&asked.entry(reference, found, complete))?;
+                }
+                Ok((asked, references, found))
+            })
+            .await?;
+        let found = complete(&references, found)?;
+        let opened: Vec<_> = found.iter().map(|(object, stored)| self.open(object, stored, &recorded)).collect();
+        let altered = |(name, object, reason)| (name, Refusal::Tampered { object, reason });
+        let failures: Vec<_> = references
+            .iter()
+            .zip(&opened)
+            .filter_map(|(r, o)| Some((r.name.clone(), r.object.clone(), o.as_ref().err()?.to_string())))
+            .map(altered)
+            .collect();
+        if !failures.is_empty() {
+            return self.report_altered(&asked, &references, failures).await;
+        }
+        let resolved = references.into_iter().zip(found).zip(opened.into_iter().flatten());
+        Ok(resolved
+            .map(|((r, (_, stored)), value)| Resolved {
+                name: r.name,
+                object: r.object,
+                version: stored.info.version,
+                value,
+            })
+            .collect())
+    }
+
+    async fn deny<T>(&self, caller: &Caller, container: &Container, references: Vec<Reference>) -> Result<T, Error> {
+        let asked = Asked { caller: caller.clone(), container: container.clone() };
+        let failures = references.iter().map(|r| (r.name.clone(), Refusal::unknown(&r.object))).collect();
+        let append = move |tx: &mut dyn crate::store::WriteTx| {
+            references.iter().try_for_each(|r| tx.append(&asked.with(r, r.version, Outcome::Denied)))
+        };
+        self.store.write(append).await?;
+        Err(Error::Unresolved(failures))
+    }
+
+    /// The log said that these would be opened; now it says that they were not.
+    async fn report_altered<T>(
+        &self,
+        asked: &Asked,
+        references: &[Reference],
+        failures: Vec<(String, Refusal)>,
+    ) -> Result<T, Error> {
+        let altered = |r: &Reference| failures.iter().any(|(name, _)| *name == r.name);
+        let entries: Vec<Entry> = references
+            .iter()
+            .map(|r| asked.with(r, r.version, if altered(r) { Outcome::Tampered } else { Outcome::Withheld }))
+            .collect();
+        self.store.write(move |tx| entries.iter().try_for_each(|entry| tx.append(entry))).await?;
+        Err(Error::Unresolved(failures))
+    }
+}
+
+/// Who asked, and for which container.
+struct Asked {
+    caller: Caller,
+    container: Container,
+}
+
+impl Asked {
+    fn entry(&self, reference: &Reference, found: &Found, complete: bool) -> Entry {
+        match found {
+            Ok((_, stored)) if complete => self.with(reference, Some(stored.info.version), Outcome::Ok),
+            Ok((_, stored)) => self.with(reference, Some(stored.info.version), Outcome::Withheld),
+            Err(refusal) => self.with(reference, reference.version, refusal.outcome()),
+        }
+    }
+
+    fn with(&self, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
+        let mut entry = entry(&self.caller, Action::Inject, Some(&reference.object), version, outcome);
+        entry.attributes.variable = Some(reference.name.clone());
+        entry.attributes.container = Some(self.container.clone());
+        entry
+    }
+}
+
+fn find(tx: &mut (impl ReadTx + ?Sized), reference: &Reference) -> Result<Found, StoreError> {
+    let object = match load::living(tx, &reference.object)? {
+        Ok(object) => object,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let stored = load::version(tx, &object, reference.version)?;
+    Ok(stored.map(|stored| (object, stored)))
+}
+
+/// All of them, or why not.
+fn complete(references: &[Reference], found: Vec<Found>) -> Result<Vec<(Object, StoredVersion)>, Error> {
+    let mut whole = Vec::with_capacity(found.len());
+    let mut failures = Vec::new();
+    for (reference, found) in references.iter().zip(found) {
+        match found {
+            Ok(found) => whole.push(found),
+            Err(refusal) => failures.push((reference.name.clone(), refusal)),
+        }
+    }
+    if failures.is_empty() { Ok(whole) } else { Err(Error::Unresolved(failures)) }
+}
+
+fn check(references: &[Reference]) -> Result<(), Error> {
+    if references.is_empty() {
+        return Err(Error::Invalid("references is empty: a container that asks for nothing needs no call".to_owned()));
+    }
+    if references.len() > Reference::MOST {
+        let count = references.len();
+        return Err(Error::Invalid(format!("{count} references: at most {} are allowed", Reference::MOST)));
+    }
+    for (place, reference) in references.iter().enumerate() {
+        let name = &reference.name;
+        if name.is_empty() || name.len() > 255 || name.contains(['=', '\0']) {
+            return Err(Error::Invalid(format!("references[{place}].name is no variable name")));
+        }
+    }
+    let mut names: Vec<&str> = references.iter().map(|r| r.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::Invalid(format!("variable {} is asked for twice", pair[0]))),
+        None => Ok(()),
+    }
+}
