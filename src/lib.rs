@@ -2,6 +2,7 @@
 //!
 //! See `ARCHITECTURE.md` for the map.
 
+pub mod api;
 pub mod audit;
 pub mod authz;
 pub mod domain;

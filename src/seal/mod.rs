@@ -10,6 +10,8 @@ mod error;
 mod key;
 mod ring;
 pub mod root;
+#[cfg(test)]
+mod tests;
 
 pub use context::SealContext;
 pub use error::{KeyError, OpenError};

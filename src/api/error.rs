@@ -1,0 +1,35 @@
+//! What a failure is called on the wire.
+
+use connectrpc::{ConnectError, ErrorCode};
+
+use crate::store::StoreError;
+use crate::vault::{Error, Refusal};
+
+/// A Connect error for a use case that was not done.
+pub(super) fn connect_error(error: &Error) -> ConnectError {
+    let code = match error {
+        Error::Invalid(_) => ErrorCode::InvalidArgument,
+        Error::Denied(_) => ErrorCode::PermissionDenied,
+        Error::Refused(refusal) => refusal_code(refusal),
+        Error::Unresolved(failures) => {
+            failures.first().map_or(ErrorCode::Internal, |(_, refusal)| refusal_code(refusal))
+        }
+        Error::Store(StoreError::Damaged { .. }) => ErrorCode::DataLoss,
+        Error::Store(_) => ErrorCode::Unavailable,
+        Error::Key(_) => ErrorCode::Internal,
+    };
+    if matches!(error, Error::Store(_) | Error::Key(_)) {
+        tracing::error!(error = error.to_string(), "a request failed");
+    }
+    ConnectError::new(code, error.to_string())
+}
+
+fn refusal_code(refusal: &Refusal) -> ErrorCode {
+    match refusal {
+        Refusal::Unknown { .. } | Refusal::UnknownVersion { .. } => ErrorCode::NotFound,
+        Refusal::Deleted { .. } | Refusal::Destroyed { .. } | Refusal::VersionMismatch { .. } => {
+            ErrorCode::FailedPrecondition
+        }
+        Refusal::Tampered { .. } => ErrorCode::DataLoss,
+    }
+}

@@ -1,0 +1,63 @@
+//! `ampoule.v1.InjectionService`.
+
+use ampoule_proto::messages::ampoule::v1::{
+    ContainerDescriptor, ResolveRequest, ResolveResponse, ResolvedSecret, SecretReference,
+};
+use ampoule_proto::services::ampoule_v1::InjectionService;
+use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
+
+use super::convert::{field, optional_version, secret_text};
+use super::{caller, error::connect_error};
+use crate::domain::Container;
+use crate::vault::{Reference, Resolved, Vault};
+
+pub(super) struct InjectionApi {
+    vault: Vault,
+}
+
+impl InjectionApi {
+    pub(super) fn new(vault: Vault) -> Self {
+        Self { vault }
+    }
+}
+
+impl InjectionService for InjectionApi {
+    async fn resolve(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, ResolveRequest>,
+    ) -> ServiceResult<ResolveResponse> {
+        let caller = caller(&context)?;
+        let request = request.to_owned_message();
+        let container = container(request.container.into_option().unwrap_or_default());
+        let references: Vec<Reference> =
+            request.references.into_iter().enumerate().map(reference).collect::<Result<_, _>>()?;
+        let resolved = self.vault.resolve(&caller, container, references).await;
+        let resolved = resolved.map_err(|error| connect_error(&error))?;
+        let secrets = resolved.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
+        Response::ok(ResolveResponse { secrets, ..ResolveResponse::default() })
+    }
+}
+
+fn container(wire: ContainerDescriptor) -> Container {
+    let ContainerDescriptor { id, bundle, engine, image, pid, runtime, .. } = wire;
+    Container { id, bundle, engine, image, pid, runtime }
+}
+
+fn reference((place, wire): (usize, SecretReference)) -> Result<Reference, ConnectError> {
+    Ok(Reference {
+        object: field(&format!("references[{place}].object_id"), &wire.object_id)?,
+        version: optional_version(&format!("references[{place}].version"), &wire.version)?,
+        name: wire.name,
+    })
+}
+
+fn resolved_secret(resolved: Resolved) -> Result<ResolvedSecret, ConnectError> {
+    Ok(ResolvedSecret {
+        value: secret_text(&resolved.value)?,
+        object_id: resolved.object.to_string(),
+        version: resolved.version.to_string(),
+        name: resolved.name,
+        ..ResolvedSecret::default()
+    })
+}

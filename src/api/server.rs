@@ -1,0 +1,102 @@
+//! The loop that accepts connections on the unix socket.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectrpc::{ConnectRpcBody, ConnectRpcService};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::Service;
+
+use crate::domain::{Caller, Peer};
+
+/// A client that opens a connection must send its headers within this time.
+const HEADERS: Duration = Duration::from_secs(10);
+/// The most connections at once; more wait in the socket's backlog.
+const CONNECTIONS: usize = 4096;
+/// How long requests under way may take to finish when the daemon stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A listener and what it serves.
+pub struct Server {
+    /// The unix socket.
+    pub listener: UnixListener,
+    /// The services.
+    pub services: ConnectRpcService,
+}
+
+/// Serves until `stop` is ready, then lets the requests under way finish.
+pub async fn serve(server: Server, stop: impl Future<Output = ()>) {
+    let Server { listener, services } = server;
+    let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => connect(stream, place, &services, &connections),
+            Err(error) => {
+                // Out of file descriptors, most likely: a pause lets some connections end.
+                tracing::warn!(error = error.to_string(), "a connection can't be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way at the end");
+    }
+}
+
+async fn accept(listener: &UnixListener, places: &Arc<Semaphore>) -> io::Result<(UnixStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+fn connect(
+    stream: UnixStream,
+    place: OwnedSemaphorePermit,
+    services: &ConnectRpcService,
+    connections: &GracefulShutdown,
+) {
+    let caller = match stream.peer_cred() {
+        Ok(peer) => Caller::Peer(Peer { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() }),
+        Err(error) => {
+            tracing::warn!(error = error.to_string(), "a peer without credentials is turned away");
+            return;
+        }
+    };
+    let services = services.clone();
+    let handle = service_fn(move |request| answer(services.clone(), caller.clone(), request));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    builder.http2().timer(TokioTimer::new());
+    let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), handle).into_owned());
+    tokio::spawn(async move {
+        let _place = place;
+        if let Err(error) = connection.await {
+            tracing::debug!(error = error.to_string(), "a connection ended early");
+        }
+    });
+}
+
+async fn answer(
+    mut services: ConnectRpcService,
+    caller: Caller,
+    mut request: Request<Incoming>,
+) -> Result<Response<ConnectRpcBody>, Infallible> {
+    request.extensions_mut().insert(caller);
+    services.call(request).await
+}

@@ -1,0 +1,105 @@
+//! `namespace.cloud.vault.v1beta.VaultService`.
+
+use ampoule_proto::messages::namespace::cloud::vault::v1beta::{
+    CreateObjectRequest, DeleteObjectRequest, DescribeObjectRequest, DescribeObjectResponse, ListObjectsRequest,
+    ListObjectsResponse, UpdateObjectRequest, VaultObjectMetadata,
+};
+use ampoule_proto::services::vault_v1beta::VaultService;
+use buffa::MessageField;
+use buffa_types::google::protobuf::Empty;
+use connectrpc::{RequestContext, Response, ServiceRequest, ServiceResult};
+
+use super::convert::{field, filter, invalid, labels, metadata, optional_version, secret_text, value};
+use super::{caller, error::connect_error};
+use crate::domain::Description;
+use crate::vault::{Disclosure, NewObject, Vault};
+
+/// A request header that asks DescribeObject for metadata only: the value is then not opened at all.
+const METADATA_ONLY: &str = "ampoule-metadata-only";
+
+pub(super) struct VaultApi {
+    vault: Vault,
+}
+
+impl VaultApi {
+    pub(super) fn new(vault: Vault) -> Self {
+        Self { vault }
+    }
+}
+
+impl VaultService for VaultApi {
+    async fn create_object(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, CreateObjectRequest>,
+    ) -> ServiceResult<VaultObjectMetadata> {
+        let caller = caller(&context)?;
+        let request = request.to_owned_message();
+        let new = NewObject {
+            description: Description::new(request.description).map_err(invalid)?,
+            value: value(request.value)?,
+            revealable: request.revealable,
+            labels: labels(&request.labels)?,
+        };
+        let object = self.vault.create(&caller, new).await.map_err(|error| connect_error(&error))?;
+        Response::ok(metadata(&object, object.current))
+    }
+
+    async fn update_object(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, UpdateObjectRequest>,
+    ) -> ServiceResult<VaultObjectMetadata> {
+        let caller = caller(&context)?;
+        let request = request.to_owned_message();
+        let id = field("object_id", &request.object_id)?;
+        let expected = optional_version("if_version_matches", &request.if_version_matches)?;
+        let value = value(request.new_value)?;
+        let object = self.vault.update(&caller, id, value, expected).await.map_err(|error| connect_error(&error))?;
+        Response::ok(metadata(&object, object.current))
+    }
+
+    async fn describe_object(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, DescribeObjectRequest>,
+    ) -> ServiceResult<DescribeObjectResponse> {
+        let caller = caller(&context)?;
+        let id = field("object_id", request.object_id)?;
+        let disclosure = match context.header(METADATA_ONLY) {
+            Some(_) => Disclosure::MetadataOnly,
+            None => Disclosure::ValueIfRevealable,
+        };
+        let found = self.vault.describe(&caller, id, disclosure).await.map_err(|error| connect_error(&error))?;
+        Response::ok(DescribeObjectResponse {
+            metadata: MessageField::some(metadata(&found.object, found.object.current)),
+            value: found.value.as_ref().map(secret_text).transpose()?.unwrap_or_default(),
+            previous: found.previous.iter().map(|version| metadata(&found.object, *version)).collect(),
+            ..DescribeObjectResponse::default()
+        })
+    }
+
+    async fn list_objects(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, ListObjectsRequest>,
+    ) -> ServiceResult<ListObjectsResponse> {
+        let caller = caller(&context)?;
+        let filter = filter(request.to_owned_message().label_filter)?;
+        let objects = self.vault.list(&caller, filter).await.map_err(|error| connect_error(&error))?;
+        let objects = objects.iter().map(|object| metadata(object, object.current)).collect();
+        Response::ok(ListObjectsResponse { objects, ..ListObjectsResponse::default() })
+    }
+
+    async fn delete_object(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, DeleteObjectRequest>,
+    ) -> ServiceResult<Empty> {
+        let caller = caller(&context)?;
+        let id = field("object_id", request.object_id)?;
+        let expected = optional_version("if_version_matches", request.if_version_matches)?;
+        self.vault.delete(&caller, id, expected).await.map_err(|error| connect_error(&error))?;
+        Response::ok(Empty::default())
+    }
+}
