@@ -1,0 +1,108 @@
+//! Why a request is refused.
+
+use std::fmt;
+
+use super::{ANNOTATION_PREFIX, CONTAINER_REQUEST, ENV_PREFIX, ENV_VARS, InvalidReference, MOST, VariableName};
+use crate::id::InvalidEnvName;
+
+/// A request that the container can't be given, and where it stands.
+///
+/// It never shows a value that a request carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    place: String,
+    fault: Fault,
+}
+
+impl RequestError {
+    /// The annotation's key and the JSON path in it, or the entry of the environment list.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What is wrong there.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.fault)
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No variable can have this name.
+    Name(InvalidEnvName),
+    /// The entry of the environment list has an empty name, or one with a NUL.
+    NamelessReference,
+    /// No secret can have this id, or no secret's version this number.
+    Reference(InvalidReference),
+    /// The text isn't JSON (RFC 8259).
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// The JSON value is of another kind.
+    Kind {
+        /// The kind that was expected.
+        expected: &'static str,
+    },
+    /// The JSON object has a key that means nothing here.
+    UnknownKey,
+    /// The JSON object has the key twice, or in both of its spellings.
+    RepeatedKey,
+    /// The variable was asked for before.
+    RepeatedVariable {
+        /// The variable.
+        name: VariableName,
+        /// Where it was asked for first.
+        first: String,
+    },
+    /// The value has a NUL, which no environment can carry.
+    Nul,
+    /// The annotation is under our prefix and means nothing.
+    UnknownAnnotation,
+    /// The annotation asks for a file.
+    File,
+    /// The container asks for more than [`MOST`] variables.
+    TooMany,
+}
+
+impl Fault {
+    /// The error of this fault at a place.
+    pub(super) fn at(self, place: impl Into<String>) -> RequestError {
+        RequestError { place: place.into(), fault: self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(fault) => fault.fmt(f),
+            Self::NamelessReference => f.write_str("a reference to a secret needs a variable's name before the ="),
+            Self::Reference(fault) => fault.fmt(f),
+            Self::Syntax { line, column } => write!(f, "not valid JSON at line {line}, column {column}"),
+            Self::Kind { expected } => write!(f, "expected {expected}"),
+            Self::UnknownKey => f.write_str("unknown key: check its spelling"),
+            Self::RepeatedKey => f.write_str("the key is given twice: keep one"),
+            Self::RepeatedVariable { name, first } => {
+                write!(f, "variable {name} was asked for before, at {first}: keep one")
+            }
+            Self::Nul => f.write_str("the value has a NUL byte, which no environment variable can hold"),
+            Self::UnknownAnnotation => write!(
+                f,
+                "unknown annotation under {ANNOTATION_PREFIX}: expected {ENV_VARS}, {CONTAINER_REQUEST} or {ENV_PREFIX}NAME"
+            ),
+            Self::File => write!(f, "secrets as files are not available yet: ask for a variable by {ENV_PREFIX}NAME"),
+            Self::TooMany => write!(f, "a container can ask for at most {MOST} variables"),
+        }
+    }
+}
