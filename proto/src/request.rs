@@ -202,10 +202,10 @@ impl Asked {
     fn annotation(&mut self, key: &str, value: &str) -> Result<(), RequestError> {
         let Some(tail) = key.strip_prefix(ANNOTATION_PREFIX) else { return Ok(()) };
         if key == ENV_VARS {
-            return container::variables(self, json::root(key, value)?);
+            return container::variables(self, &json::root(key, value)?);
         }
         if key == CONTAINER_REQUEST {
-            return container::request(self, json::root(key, value)?);
+            return container::request(self, &json::root(key, value)?);
         }
         if let Some(name) = key.strip_prefix(ENV_PREFIX) {
             let name: EnvName = name.parse().map_err(|fault| Fault::Name(fault).at(key))?;

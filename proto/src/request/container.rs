@@ -20,7 +20,7 @@ const OTHER_FIELDS: [&str; 11] = [
 ];
 
 /// A whole `ContainerRequest`, of which `environment` and `env_vars` apply.
-pub(super) fn request(asked: &mut Asked, node: Node<'_>) -> Result<(), RequestError> {
+pub(super) fn request(asked: &mut Asked, node: &Node<'_>) -> Result<(), RequestError> {
     let mut environment = None;
     let mut env_vars = None;
     for (key, value) in node.members()? {
@@ -32,11 +32,11 @@ pub(super) fn request(asked: &mut Asked, node: Node<'_>) -> Result<(), RequestEr
         }
     }
     environment.map_or(Ok(()), |node| map(asked, &node))?;
-    env_vars.map_or(Ok(()), |node| variables(asked, node))
+    env_vars.map_or(Ok(()), |node| variables(asked, &node))
 }
 
 /// A list of `EnvironmentVariable`.
-pub(super) fn variables(asked: &mut Asked, node: Node<'_>) -> Result<(), RequestError> {
+pub(super) fn variables(asked: &mut Asked, node: &Node<'_>) -> Result<(), RequestError> {
     if node.is_null() {
         return Ok(());
     }
