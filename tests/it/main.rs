@@ -1,0 +1,3 @@
+//! Ampoule as its users meet it: the real daemon, command line, shim, runtimes and engines.
+
+mod support;

@@ -1,0 +1,73 @@
+//! The command line, as a person or a script uses it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::process::{self, Ran};
+use super::programs;
+
+/// The command line on one socket.
+pub(crate) struct Cli {
+    socket: PathBuf,
+}
+
+impl Cli {
+    pub(crate) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(programs::ampoule());
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("AMPOULE_SOCKET", &self.socket).args(args);
+        command
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        process::run(&mut self.command(args), stdin)
+    }
+
+    /// Stores a value; the new secret's id.
+    #[track_caller]
+    pub(crate) fn add(&self, value: &str) -> String {
+        let args = ["vault", "add", "-d", "made by a test", "--from_file", "-", "-o", "json"];
+        let made = self.json(&args, value.as_bytes());
+        made["object_id"].as_str().expect("object_id").to_owned()
+    }
+
+    /// Stores a new version.
+    #[track_caller]
+    pub(crate) fn set(&self, id: &str, value: &str) {
+        self.run(&["vault", "set", "--object_id", id, "--from_file", "-"], value.as_bytes()).ok();
+    }
+
+    #[track_caller]
+    pub(crate) fn delete(&self, id: &str) {
+        self.run(&["vault", "delete", "--object_id", id], b"").ok();
+    }
+
+    #[track_caller]
+    pub(crate) fn list(&self) -> Value {
+        self.json(&["vault", "list", "-o", "json"], b"")
+    }
+
+    /// The entries of the audit log, oldest first.
+    #[track_caller]
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let listed = self.json(&["audit", "list", "-o", "json"], b"");
+        listed.as_array().expect("a list").iter().map(|item| item["entry"].clone()).collect()
+    }
+
+    /// The entries about injections into a container.
+    #[track_caller]
+    pub(crate) fn injections(&self) -> Vec<Value> {
+        self.audit().into_iter().filter(|entry| entry["action"] == "vault.object.inject").collect()
+    }
+
+    #[track_caller]
+    fn json(&self, args: &[&str], stdin: &[u8]) -> Value {
+        serde_json::from_slice(&self.run(args, stdin).ok().stdout).expect("JSON")
+    }
+}

@@ -1,0 +1,102 @@
+//! A daemon of the test's own, in the foreground on a temporary folder.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::cli::Cli;
+use super::process::wait_until;
+use super::programs;
+
+/// The daemon; killed when dropped.
+pub(crate) struct Daemon {
+    folder: PathBuf,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// Starts one with its state, socket and log in this folder.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let mut daemon = Self::stopped(folder);
+        daemon.launch();
+        daemon.wait_ready();
+        daemon
+    }
+
+    /// One that has not been started.
+    pub(crate) fn stopped(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), child: None }
+    }
+
+    /// Starts the process without waiting for it.
+    pub(crate) fn launch(&mut self) {
+        let log = File::options().append(true).create(true).open(self.log()).expect("daemon.log");
+        let child = self.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.expect("ampoule serve"));
+    }
+
+    /// The command line that starts it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(programs::ampoule());
+        // An absent settings file would be a mistake of the caller's, so there is an empty one.
+        let config = self.folder.join("ampoule.yaml");
+        if !config.exists() {
+            fs::write(&config, "{}\n").expect("ampoule.yaml");
+        }
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("AMPOULE_STATE_DIR", self.state());
+        command.env("AMPOULE_SOCKET", self.socket()).env("AMPOULE_CONFIG", config);
+        command.args(["serve", "--log-format", "json"]);
+        command
+    }
+
+    pub(crate) fn wait_ready(&mut self) {
+        wait_until("the daemon's socket answers", || {
+            let ended = self.child.as_mut().expect("launched").try_wait().expect("wait");
+            assert!(ended.is_none(), "the daemon ended: {}", self.log_text());
+            UnixStream::connect(self.socket()).is_ok()
+        });
+    }
+
+    /// What `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().expect("running").id();
+        kill(Pid::from_raw(pid.cast_signed()), signal).expect("signal");
+    }
+
+    pub(crate) fn cli(&self) -> Cli {
+        Cli::new(&self.socket())
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("ampoule.sock")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("daemon.log")
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

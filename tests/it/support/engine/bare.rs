@@ -1,0 +1,107 @@
+//! A runtime by itself, on a bundle of ours.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use super::{Engine, Site};
+use crate::support::bundle::{Bundle, Request};
+use crate::support::process::{Ran, wait_until};
+
+/// runc or crun, called as an engine calls it.
+pub(crate) struct Bare {
+    site: Site,
+    made: AtomicU32,
+}
+
+impl Bare {
+    pub(crate) fn new(site: Site) -> Self {
+        Self { site, made: AtomicU32::new(0) }
+    }
+
+    /// A name for a container or bundle that was not used before.
+    pub(crate) fn fresh_id(&self) -> String {
+        format!("c{}", self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn bundle(&self, id: &str, request: &Request) -> Bundle {
+        let config = request.config(&self.site.rootfs, &format!("{}/{id}", self.site.cgroup.0));
+        Bundle::write(self.folder(id), &config)
+    }
+
+    fn folder(&self, id: &str) -> PathBuf {
+        self.site.folder().join("bundles").join(id)
+    }
+
+    /// `create` or `run` on a bundle.
+    pub(crate) fn call(&self, command: &str, bundle: &Bundle, id: &str) -> Ran {
+        let bundle = bundle.path.to_str().expect("UTF-8");
+        self.site.realm.run(&mut self.site.runtime(&[command, "--bundle", bundle, id]))
+    }
+
+    /// Another command about a container.
+    pub(crate) fn command(&self, args: &[&str]) -> Ran {
+        self.site.realm.run(&mut self.site.runtime(args))
+    }
+
+    /// What the runtime calls the container's condition; empty if it doesn't know the container.
+    pub(crate) fn status(&self, id: &str) -> String {
+        let state: Value = serde_json::from_slice(&self.command(&["state", id]).stdout).unwrap_or_default();
+        state["status"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Engine for Bare {
+    fn run(&self, request: &Request) -> Ran {
+        let id = self.fresh_id();
+        let bundle = self.bundle(&id, request);
+        let ran = self.call("run", &bundle, &id);
+        assert!(bundle.is_pristine(), "the bundle is not as it was");
+        ran
+    }
+
+    fn create(&self, id: &str, request: &Request) -> Ran {
+        self.call("create", &self.bundle(id, request), id)
+    }
+
+    fn start(&self, id: &str) -> Ran {
+        self.command(&["start", id])
+    }
+
+    fn stop(&self, id: &str) {
+        self.command(&["kill", id, "KILL"]).ok();
+        wait_until("the container is stopped", || self.status(id) == "stopped");
+    }
+
+    fn delete(&self, id: &str) -> Ran {
+        self.command(&["delete", "--force", id])
+    }
+
+    fn inspect(&self, id: &str) -> Ran {
+        self.command(&["state", id])
+    }
+
+    fn refusal_code(&self) -> i32 {
+        1
+    }
+
+    fn logged_errors(&self) -> Option<Vec<Value>> {
+        let text = fs::read_to_string(self.site.log()).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str(line).expect("a log line is JSON"));
+        Some(lines.filter(|line: &Value| line["level"] == "error").collect())
+    }
+
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    fn adds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+}

@@ -1,0 +1,143 @@
+//! podman with storage, configuration and runtime of the test's own.
+
+use std::fs;
+use std::process::Command;
+
+use super::{Engine, Kind, Site};
+use crate::support::bundle::Request;
+use crate::support::process::Ran;
+use crate::support::programs;
+
+const IMAGE: &str = "localhost/ampoule-test";
+
+/// podman, started as root.
+pub(crate) struct Podman {
+    site: Site,
+}
+
+impl Podman {
+    pub(crate) fn new(site: Site) -> Self {
+        programs::system("conmon", "conmon");
+        let podman = Self { site };
+        fs::write(podman.site.folder().join("containers.conf"), podman.configuration()).expect("containers.conf");
+        podman.import_image();
+        podman
+    }
+
+    fn import_image(&self) {
+        let archive = self.site.folder().join("image.tar");
+        let mut tar = Command::new(programs::system("tar", "tar"));
+        self.site.realm.run(tar.arg("-C").arg(&self.site.rootfs).arg("-cf").arg(&archive).arg(".")).ok();
+        self.call(&["import", archive.to_str().expect("UTF-8"), IMAGE]).ok();
+        fs::remove_file(archive).expect("image archive");
+    }
+
+    /// As a machine's administrator would write it; the limits are ones that an unprivileged VM can set.
+    fn configuration(&self) -> String {
+        let runtime = self.runtime_name();
+        let program = self.site.program.display();
+        let settings = self.site.shim_config.as_ref();
+        let settings = settings.map_or(String::new(), |path| format!(", \"AMPOULE_SHIM_CONFIG={}\"", path.display()));
+        let folder = self.site.folder().display();
+        format!(
+            "[containers]\n\
+             default_ulimits = [\"nofile=20000:20000\", \"nproc=1024:1024\"]\n\
+             [network]\n\
+             network_config_dir = \"{folder}/networks\"\n\
+             [engine]\n\
+             cgroup_manager = \"cgroupfs\"\n\
+             events_logger = \"file\"\n\
+             conmon_env_vars = [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"{settings}]\n\
+             runtime_supports_json = [\"{runtime}\"]\n\
+             runtime_supports_nocgroup = [\"{runtime}\"]\n\
+             [engine.runtimes]\n\
+             {runtime} = [\"{program}\"]\n"
+        )
+    }
+
+    fn runtime_name(&self) -> String {
+        self.site.program.file_name().expect("program").to_string_lossy().into_owned()
+    }
+
+    /// podman's command line. To be run in the realm.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let folder = self.site.folder();
+        let mut command = Command::new(programs::system("podman", "podman"));
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", folder).current_dir(folder);
+        command.env("CONTAINERS_CONF", folder.join("containers.conf"));
+        for (option, name) in [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")] {
+            command.arg(option).arg(folder.join(name));
+        }
+        command.args(["--runtime", &self.runtime_name()]).args(args);
+        command
+    }
+
+    pub(crate) fn call(&self, args: &[&str]) -> Ran {
+        self.site.realm.run(&mut self.command(args))
+    }
+
+    /// `podman run` or `podman create` with these options.
+    pub(crate) fn launch(&self, command: &[&str], request: &Request) -> Ran {
+        let mut podman = self.command(command);
+        podman.args(["--network", "none", "--hostname", "test"]);
+        match self.site.kind {
+            Kind::Runc => podman.args(["--cgroup-parent", &self.site.cgroup.0]),
+            Kind::Crun => podman.arg("--cgroups=disabled"),
+        };
+        for (name, value) in &request.env {
+            podman.arg("--env").arg(format!("{name}={value}"));
+        }
+        for (name, value) in &request.annotations {
+            podman.arg("--annotation").arg(format!("{name}={value}"));
+        }
+        self.site.realm.run(podman.arg(IMAGE).args(&request.args))
+    }
+}
+
+impl Engine for Podman {
+    fn run(&self, request: &Request) -> Ran {
+        self.launch(&["run", "--rm"], request)
+    }
+
+    fn create(&self, id: &str, request: &Request) -> Ran {
+        self.launch(&["create", "--name", id], request).ok();
+        // What podman calls create is a note in its database: init calls the runtime.
+        self.call(&["init", id])
+    }
+
+    fn start(&self, id: &str) -> Ran {
+        self.call(&["start", id])
+    }
+
+    fn stop(&self, id: &str) {
+        self.call(&["stop", "--time", "0", id]).ok();
+    }
+
+    fn delete(&self, id: &str) -> Ran {
+        self.call(&["rm", "--force", "--time", "0", id])
+    }
+
+    fn inspect(&self, id: &str) -> Ran {
+        self.call(&["inspect", id])
+    }
+
+    fn refusal_code(&self) -> i32 {
+        126
+    }
+
+    fn logged_errors(&self) -> Option<Vec<serde_json::Value>> {
+        None
+    }
+
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
+    fn adds(&self) -> &'static [&'static str] {
+        &["TERM", "container", "HOSTNAME"]
+    }
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+}

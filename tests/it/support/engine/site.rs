@@ -1,0 +1,143 @@
+//! A folder, namespaces and a runtime, bare or behind the shim.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::realm::{Cgroups, Realm};
+use crate::support::{programs, rootfs};
+
+/// The runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Runc,
+    Crun,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+        }
+    }
+
+    /// The real program.
+    pub(crate) fn program(self) -> PathBuf {
+        programs::system(self.name(), self.name())
+    }
+
+    /// What it needs before its command to work on any machine.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Runc => &[],
+            Self::Crun => &["--cgroup-manager=disabled"],
+        }
+    }
+}
+
+/// How the shim is set up.
+pub(crate) struct ShimSettings {
+    pub(crate) socket: PathBuf,
+    pub(crate) deadline: &'static str,
+}
+
+/// Where an engine keeps everything, and the runtime that it calls.
+pub(crate) struct Site {
+    pub(crate) kind: Kind,
+    pub(crate) realm: Realm,
+    pub(crate) rootfs: PathBuf,
+    /// The runtime, or the shim under the name that makes it call this runtime.
+    pub(crate) program: PathBuf,
+    pub(crate) shim_config: Option<PathBuf>,
+    /// After `realm`, as the folder: both can be removed when the last process has gone.
+    pub(crate) cgroup: CgroupParent,
+    folder: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>) -> Self {
+        let path = folder.path();
+        let rootfs = path.join("rootfs");
+        rootfs::build(&rootfs);
+        let name = path.file_name().expect("named folder").to_string_lossy();
+        let cgroups = if kind == Kind::Crun { Cgroups::Unified } else { Cgroups::Machine };
+        Self {
+            kind,
+            realm: Realm::new(cgroups),
+            rootfs,
+            program: shim.map_or_else(|| kind.program(), |_| link_to_shim(path, kind)),
+            shim_config: shim.map(|settings| write_settings(path, kind, settings)),
+            cgroup: CgroupParent(format!("/ampoule-{name}-{}", kind.name())),
+            folder,
+        }
+    }
+
+    /// Holds all that the engine keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The runtime's command line, logging where `log` says. To be run in the realm.
+    pub(crate) fn runtime(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.folder());
+        if let Some(config) = &self.shim_config {
+            command.env("AMPOULE_SHIM_CONFIG", config);
+        }
+        command.args(self.kind.options()).arg("--log").arg(self.log()).args(["--log-format", "json"]).args(args);
+        command
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder().join("runtime.log")
+    }
+
+    /// The containers that the runtime knows, by its own state directory.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let state = self.realm.outside("/run").join(self.kind.name());
+        let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
+        entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+/// An engine's error tells its runtime's name, and it must be the shim's name that tells which runtime to use.
+fn link_to_shim(folder: &Path, kind: Kind) -> PathBuf {
+    let link = folder.join(format!("ampoule-{}", kind.name()));
+    symlink(programs::shim(), &link).expect("link to the shim");
+    link
+}
+
+fn write_settings(folder: &Path, kind: Kind, settings: &ShimSettings) -> PathBuf {
+    let path = folder.join("shim.yaml");
+    let ShimSettings { socket, deadline } = settings;
+    let runtime = kind.program();
+    let text = format!("runtime: {}\nsocket: {}\ndeadline: {deadline}\n", runtime.display(), socket.display());
+    fs::write(&path, text).expect("shim.yaml");
+    path
+}
+
+/// The control group above a test's containers. Removed at the end: groups outlive namespaces.
+pub(crate) struct CgroupParent(pub(crate) String);
+
+impl Drop for CgroupParent {
+    fn drop(&mut self) {
+        let name = self.0.trim_start_matches('/');
+        let Ok(hierarchies) = fs::read_dir("/sys/fs/cgroup") else { return };
+        for hierarchy in hierarchies.flatten() {
+            remove_group(&hierarchy.path().join(name));
+        }
+        remove_group(&Path::new("/sys/fs/cgroup").join(name));
+    }
+}
+
+fn remove_group(group: &Path) {
+    let Ok(entries) = fs::read_dir(group) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        remove_group(&entry.path());
+    }
+    let _ = fs::remove_dir(group);
+}

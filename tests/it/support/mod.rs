@@ -1,0 +1,13 @@
+//! What the tests share.
+
+pub(crate) mod bundle;
+pub(crate) mod cli;
+pub(crate) mod console;
+pub(crate) mod daemon;
+pub(crate) mod engine;
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod realm;
+pub(crate) mod rig;
+pub(crate) mod rootfs;
+pub(crate) mod search;

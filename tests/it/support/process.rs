@@ -1,0 +1,129 @@
+//! Running a program to its end, with a guard against one that hangs.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Far more than anything here needs; only a hang reaches it.
+const HANG: Duration = Duration::from_mins(2);
+
+/// What a finished program left behind.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Ran {
+    /// The exit code as a shell would give it.
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().or_else(|| self.status.signal().map(|signal| 128 + signal)).expect("exited or killed")
+    }
+
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Itself if it succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert!(self.status.success(), "exit code {}\nstdout: {}\nstderr: {}", self.code(), self.out(), self.err());
+        self
+    }
+}
+
+/// A program under way, killed if it is dropped before its end.
+pub(crate) struct Job {
+    child: Child,
+    stdout: File,
+    stderr: File,
+    what: String,
+}
+
+impl Job {
+    /// Starts a command by `spawn`.
+    ///
+    /// Its output goes to files without a name, not to pipes: a container that it leaves running keeps a pipe open,
+    /// and a file with a name would be found by the search for plaintext.
+    pub(crate) fn start(
+        command: &mut Command,
+        stdin: &[u8],
+        spawn: impl FnOnce(&mut Command) -> io::Result<Child>,
+    ) -> Self {
+        let (stdout, stderr) = (nameless(b""), nameless(b""));
+        let handle = |file: &File| Stdio::from(file.try_clone().expect("file handle"));
+        command.stdin(Stdio::from(nameless(stdin))).stdout(handle(&stdout)).stderr(handle(&stderr));
+        let what = format!("{command:?}");
+        let child = spawn(command).unwrap_or_else(|error| panic!("{what} can't be started: {error}"));
+        Self { child, stdout, stderr, what }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it, if it is still there, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("kill");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Ran {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                break status;
+            }
+            let stuck = started.elapsed() > HANG;
+            assert!(!stuck, "hangs: {}\nstderr: {}", self.what, String::from_utf8_lossy(&content(&mut self.stderr)));
+            thread::sleep(Duration::from_millis(1));
+        };
+        Ran { status, stdout: content(&mut self.stdout), stderr: content(&mut self.stderr) }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Runs a command on the machine as it is.
+#[track_caller]
+pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Ran {
+    Job::start(command, stdin, Command::spawn).wait()
+}
+
+/// Waits until something is so, or panics with what was waited for.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < HANG, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn nameless(content: &[u8]) -> File {
+    let mut file = tempfile::tempfile().expect("temporary file");
+    file.write_all(content).and_then(|()| file.rewind()).expect("temporary file");
+    file
+}
+
+fn content(file: &mut File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("temporary file");
+    bytes
+}

@@ -1,0 +1,30 @@
+//! Where the programs are, and what to do if one is missing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The daemon and command line.
+pub(crate) fn ampoule() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_ampoule"))
+}
+
+/// The shim: cargo builds it into the same folder, but not for the sake of this package's tests.
+#[allow(clippy::disallowed_methods, reason = "where to find the shim is the one thing that a caller of the tests sets")]
+pub(crate) fn shim() -> PathBuf {
+    let path = env::var_os("AMPOULE_TEST_SHIM").map_or_else(|| ampoule().with_file_name("ampoule-shim"), PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make test`, or `cargo build --workspace` first, or set AMPOULE_TEST_SHIM",
+        path.display()
+    );
+    path
+}
+
+/// A program of the machine. A missing one fails the test: what isn't run isn't shown.
+pub(crate) fn system(name: &str, debian_package: &str) -> PathBuf {
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing: `apt install {debian_package}`, or `make deps`"))
+}

@@ -1,0 +1,67 @@
+//! Everything that an injection needs: a daemon, and an engine whose runtime is the shim.
+
+use std::io::{self, Write};
+
+use tempfile::TempDir;
+
+use super::daemon::Daemon;
+use super::engine::{Bare, Engine, Kind, Podman, ShimSettings, Site};
+
+/// A daemon and an engine in one folder, which is the engine's to remove.
+pub(crate) struct Rig<E: ?Sized = dyn Engine> {
+    pub(crate) daemon: Daemon,
+    pub(crate) engine: E,
+}
+
+impl Rig<Bare> {
+    pub(crate) fn runc() -> Self {
+        Self::patient(Kind::Runc)
+    }
+
+    pub(crate) fn crun() -> Self {
+        Self::patient(Kind::Crun)
+    }
+
+    pub(crate) fn patient(kind: Kind) -> Self {
+        Self::new(kind, "10s", Bare::new)
+    }
+
+    /// One whose shim gives up early, for tests that wait for it to.
+    pub(crate) fn impatient(kind: Kind) -> Self {
+        Self::new(kind, "2s", Bare::new)
+    }
+}
+
+impl Rig<Podman> {
+    pub(crate) fn podman_runc() -> Self {
+        Self::new(Kind::Runc, "10s", Podman::new)
+    }
+
+    pub(crate) fn podman_crun() -> Self {
+        Self::new(Kind::Crun, "10s", Podman::new)
+    }
+}
+
+impl<E> Rig<E> {
+    fn new(kind: Kind, deadline: &'static str, engine: impl FnOnce(Site) -> E) -> Self {
+        let folder = temporary_folder();
+        let daemon = Daemon::start(folder.path());
+        let settings = ShimSettings { socket: daemon.socket(), deadline };
+        let engine = engine(Site::new(folder, kind, Some(&settings)));
+        Self { daemon, engine }
+    }
+}
+
+/// A folder with a short name: a unix socket's path has at most 107 bytes, podman's run directory 50.
+pub(crate) fn temporary_folder() -> TempDir {
+    tempfile::Builder::new().prefix("amp").tempdir_in("/tmp").expect("temporary folder")
+}
+
+/// Prints the daemon's last words with a test that failed.
+impl<E: ?Sized> Drop for Rig<E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(io::stderr(), "--- the daemon's log\n{}---", self.daemon.log_text());
+        }
+    }
+}
