@@ -7,7 +7,7 @@
 
 mod container;
 mod error;
-mod json;
+pub mod json;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! JSON that is walked by hand, so that every error has a path and no error has a value.
+//! JSON that is walked by hand, so that every error has a path, no error has a value and no repeated key is lost.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -68,10 +68,17 @@ impl<'a> Node<'a> {
 
 /// A string, borrowed where it has no escape.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub struct Text<'a>(
+    /// The text.
+    #[serde(borrow)]
+    pub Cow<'a, str>,
+);
 
 /// An object's members in order, repeated ones included.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub struct Members<'a>(
+    /// Each key and value.
+    pub Vec<(Cow<'a, str>, &'a RawValue)>,
+);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,0 +1,376 @@
+//! The command line of a runtime, as far as `create` and `run` need it.
+//!
+//! Nothing is refused here: the runtime knows its options better than we do and says so itself.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// How a runtime reads its options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// runc and youki: `-bundle B`, `-b=B`.
+    Go,
+    /// crun, by `getopt_long(3)`: abbreviations such as `--bund B`, clusters such as `-bB`.
+    Getopt,
+}
+
+impl Dialect {
+    /// The dialect of the runtime of this name.
+    pub fn of(runtime: &str) -> Self {
+        if runtime.contains("crun") { Self::Getopt } else { Self::Go }
+    }
+}
+
+/// The arguments of a `create` or `run`, without the program's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    argv: Vec<OsString>,
+    command: usize,
+    bundle: Option<Bundle>,
+    /// crun's `--config`: the specification's name in the bundle.
+    pub config: Option<PathBuf>,
+    /// The container's id, if one was given.
+    pub id: Option<String>,
+}
+
+/// The last `--bundle`, which is the one that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bundle {
+    index: usize,
+    /// How many bytes of the argument stand before the value.
+    skip: usize,
+}
+
+impl Args {
+    /// Reads a `create` or `run`; `None` for every other command and for none.
+    pub fn parse(argv: &[OsString], dialect: Dialect) -> Option<Self> {
+        let command = command(argv, dialect)?;
+        if argv[command] != "create" && argv[command] != "run" {
+            return None;
+        }
+        let mut args = Self { argv: argv.to_vec(), command, bundle: None, config: None, id: None };
+        args.read_options(dialect);
+        Some(args)
+    }
+
+    /// The bundle as it was given; the working directory if it wasn't.
+    pub fn bundle(&self) -> PathBuf {
+        let value = self.bundle.as_ref().map(|at| value_at(&self.argv, at.index, at.skip));
+        PathBuf::from(value.unwrap_or_else(|| OsString::from(".")))
+    }
+
+    /// The arguments as they were given.
+    pub fn as_given(&self) -> &[OsString] {
+        &self.argv
+    }
+
+    /// The same arguments with another bundle.
+    pub fn with_bundle(&self, bundle: &OsStr) -> Vec<OsString> {
+        let mut argv = self.argv.clone();
+        if let Some(at) = &self.bundle {
+            let head = &self.argv[at.index].as_bytes()[..at.skip];
+            argv[at.index] = OsString::from_vec([head, bundle.as_bytes()].concat());
+        } else {
+            let at = self.command + 1;
+            argv.splice(at..at, [OsString::from("--bundle"), bundle.to_owned()]);
+        }
+        argv
+    }
+
+    fn read_options(&mut self, dialect: Dialect) {
+        let mut index = self.command + 1;
+        while index < self.argv.len() {
+            let argument = self.argv[index].as_bytes().to_vec();
+            if argument == b"--" {
+                self.id = self.id.take().or_else(|| text(self.argv.get(index + 1)));
+                return;
+            }
+            index += match option(&argument, dialect, &CREATE_OPTIONS) {
+                None => {
+                    self.id = self.id.take().or_else(|| text(self.argv.get(index)));
+                    1
+                }
+                Some(option) => self.take(index, &option),
+            };
+        }
+    }
+
+    /// Keeps the value of an option that matters here; returns how many arguments it took.
+    fn take(&mut self, index: usize, found: &Found) -> usize {
+        let (at, skip, used) = match found.value {
+            Value::None => return 1,
+            Value::Inside(skip) => (index, skip, 1),
+            Value::Next => (index + 1, 0, 2),
+        };
+        if at < self.argv.len() {
+            match found.name {
+                "bundle" => self.bundle = Some(Bundle { index: at, skip }),
+                "config" => self.config = Some(PathBuf::from(value_at(&self.argv, at, skip))),
+                _ => {}
+            }
+        }
+        used
+    }
+}
+
+/// Where the engine wants errors to go: the options `--log` and `--log-format` before the command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The file to append to.
+    pub file: Option<PathBuf>,
+    /// Whether a line is JSON.
+    pub json: bool,
+}
+
+impl Log {
+    /// Reads the options before the command.
+    pub fn parse(argv: &[OsString], dialect: Dialect) -> Self {
+        let mut log = Self::default();
+        globals(argv, dialect, |name, value| match name {
+            "log" => log.file = Some(PathBuf::from(value)),
+            "log-format" => log.json = value == "json",
+            _ => {}
+        });
+        log
+    }
+}
+
+/// Options before the command that take a value (runc, crun and youki together).
+const GLOBAL_OPTIONS: [(&str, u8); 7] = [
+    ("log", b'l'),
+    ("log-format", 0),
+    ("log-level", 0),
+    ("root", b'r'),
+    ("cgroup-manager", 0),
+    ("rootless", 0),
+    ("criu", 0),
+];
+
+/// Options of `create` and `run` that take a value.
+const CREATE_OPTIONS: [(&str, u8); 5] =
+    [("bundle", b'b'), ("config", b'f'), ("console-socket", 0), ("pid-file", b'p'), ("preserve-fds", 0)];
+
+struct Found {
+    name: &'static str,
+    value: Value,
+}
+
+enum Value {
+    None,
+    /// In the same argument, after so many bytes.
+    Inside(usize),
+    /// In the next argument.
+    Next,
+}
+
+const FLAG: Found = Found { name: "", value: Value::None };
+
+/// The index of the command.
+fn command(argv: &[OsString], dialect: Dialect) -> Option<usize> {
+    globals(argv, dialect, |_, _| {})
+}
+
+fn globals(argv: &[OsString], dialect: Dialect, mut each: impl FnMut(&str, OsString)) -> Option<usize> {
+    let mut index = 0;
+    while index < argv.len() {
+        let argument = argv[index].as_bytes();
+        if argument == b"--" {
+            return Some(index + 1).filter(|at| *at < argv.len());
+        }
+        let Some(found) = option(argument, dialect, &GLOBAL_OPTIONS) else { return Some(index) };
+        let (at, skip, used) = match found.value {
+            Value::None => (index, 0, 1),
+            Value::Inside(skip) => (index, skip, 1),
+            Value::Next => (index + 1, 0, 2),
+        };
+        if !found.name.is_empty() && at < argv.len() {
+            each(found.name, value_at(argv, at, skip));
+        }
+        index += used;
+    }
+    None
+}
+
+/// What an argument is, if it is an option.
+fn option(argument: &[u8], dialect: Dialect, known: &[(&'static str, u8)]) -> Option<Found> {
+    if argument.len() < 2 || argument[0] != b'-' {
+        return None;
+    }
+    let long = argument.strip_prefix(b"--");
+    Some(match (long, dialect) {
+        (Some(long), _) => long_option(long, 2, dialect, known),
+        (None, Dialect::Getopt) => cluster(argument, known),
+        (None, Dialect::Go) => match long_option(&argument[1..], 1, dialect, known) {
+            found if found.name.is_empty() => go_short(argument, known),
+            found => found,
+        },
+    })
+}
+
+fn long_option(text: &[u8], dashes: usize, dialect: Dialect, known: &[(&'static str, u8)]) -> Found {
+    let end = text.iter().position(|b| *b == b'=');
+    let name = &text[..end.unwrap_or(text.len())];
+    let exact = known.iter().find(|(long, _)| long.as_bytes() == name);
+    let abbreviated = || known.iter().find(|(long, _)| long.as_bytes().starts_with(name));
+    let found = match dialect {
+        Dialect::Go => exact,
+        Dialect::Getopt => exact.or_else(abbreviated),
+    };
+    found
+        .map_or(FLAG, |(name, _)| Found { name, value: end.map_or(Value::Next, |end| Value::Inside(dashes + end + 1)) })
+}
+
+/// `-b B` and `-b=B` of runc, and also youki's `-bB`.
+fn go_short(argument: &[u8], known: &[(&'static str, u8)]) -> Found {
+    let Some((name, _)) = known.iter().find(|(_, short)| *short == argument[1]) else { return FLAG };
+    let value = match argument.get(2) {
+        None => Value::Next,
+        Some(b'=') => Value::Inside(3),
+        Some(_) => Value::Inside(2),
+    };
+    Found { name, value }
+}
+
+/// A `getopt` cluster: flags, then at most one option that takes the rest or the next argument.
+fn cluster(argument: &[u8], known: &[(&'static str, u8)]) -> Found {
+    // crun has no -l, -r and -p; what it doesn't know it refuses itself.
+    let found = argument.iter().enumerate().skip(1).find_map(|(at, short)| {
+        let (name, _) = known.iter().find(|(_, known)| known == short && matches!(short, b'b' | b'f'))?;
+        Some((at, name))
+    });
+    found.map_or(FLAG, |(at, name)| Found {
+        name,
+        value: if at + 1 < argument.len() { Value::Inside(at + 1) } else { Value::Next },
+    })
+}
+
+fn value_at(argv: &[OsString], index: usize, skip: usize) -> OsString {
+    OsStr::from_bytes(&argv[index].as_bytes()[skip..]).to_owned()
+}
+
+fn text(argument: Option<&OsString>) -> Option<String> {
+    argument.map(|text| text.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn read(line: &str, dialect: Dialect) -> Option<(String, Option<String>)> {
+        let args = Args::parse(&argv(line), dialect)?;
+        Some((args.bundle().display().to_string(), args.id))
+    }
+
+    fn both(line: &str, bundle: &str, id: &str) {
+        for dialect in [Dialect::Go, Dialect::Getopt] {
+            assert_eq!(read(line, dialect), Some((bundle.to_owned(), Some(id.to_owned()))), "{line} {dialect:?}");
+        }
+    }
+
+    #[test]
+    fn bundles_that_every_runtime_reads_alike() {
+        both("create c1", ".", "c1");
+        both("create --bundle /b c1", "/b", "c1");
+        both("create --bundle=/b c1", "/b", "c1");
+        both("run -b /b --detach c1", "/b", "c1");
+        both("create c1 --bundle /b", "/b", "c1");
+        both("create --bundle /a --bundle /b c1", "/b", "c1");
+        both("create --pid-file /p --console-socket /s --preserve-fds 2 --bundle /b c1", "/b", "c1");
+        both("--log /l --log-format=json --root /r --systemd-cgroup create --bundle /b c1", "/b", "c1");
+        both("--cgroup-manager disabled --rootless true --criu /criu --debug run c1", ".", "c1");
+        both("create --bundle /b create", "/b", "create");
+        both("create --bundle /b -- -odd", "/b", "-odd");
+    }
+
+    #[test]
+    fn spellings_of_runc() {
+        for line in ["create -bundle /b c1", "create -bundle=/b c1", "create -b=/b c1", "-log /l create -b /b c1"] {
+            assert_eq!(read(line, Dialect::Go), Some(("/b".to_owned(), Some("c1".to_owned()))), "{line}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_crun() {
+        for line in
+            ["create --bund /b c1", "create --bu=/b c1", "create -b/b c1", "--ro /r --log-f json create -b /b c1"]
+        {
+            assert_eq!(read(line, Dialect::Getopt), Some(("/b".to_owned(), Some("c1".to_owned()))), "{line}");
+        }
+        assert_eq!(read("create -b=/b c1", Dialect::Getopt), Some(("=/b".to_owned(), Some("c1".to_owned()))));
+        let args = Args::parse(&argv("create -f other.json -b /b c1"), Dialect::Getopt).expect("a create");
+        assert_eq!(args.config, Some(PathBuf::from("other.json")));
+    }
+
+    #[test]
+    fn other_commands_are_the_runtimes() {
+        for line in [
+            "",
+            "--version",
+            "state create",
+            "delete create",
+            "exec create run",
+            "--root create",
+            "--",
+            "-v",
+            "features",
+        ] {
+            for dialect in [Dialect::Go, Dialect::Getopt] {
+                assert_eq!(read(line, dialect), None, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_are_missing_are_for_the_runtime_to_report() {
+        for line in ["create --bundle", "create -b", "create --pid-file", "create"] {
+            assert_eq!(read(line, Dialect::Getopt), Some((".".to_owned(), None)), "{line}");
+        }
+    }
+
+    #[test]
+    fn another_bundle_takes_the_place_of_the_given_one() {
+        for (line, expected) in [
+            ("create c1", "create --bundle /s c1"),
+            ("--root /r create --bundle /b c1", "--root /r create --bundle /s c1"),
+            ("create --bundle=/b c1", "create --bundle=/s c1"),
+            ("create -b/b c1", "create -b/s c1"),
+            ("create --bundle /a c1 -b /b", "create --bundle /a c1 -b /s"),
+        ] {
+            let args = Args::parse(&argv(line), Dialect::Getopt).expect(line);
+            assert_eq!(args.with_bundle(OsStr::new("/s")), argv(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_log_of_the_engine() {
+        let log = Log::parse(&argv("--root /r --log /l --log-format json create --log /other x"), Dialect::Go);
+        assert_eq!(log, Log { file: Some("/l".into()), json: true });
+        assert_eq!(Log::parse(&argv("create x"), Dialect::Getopt), Log::default());
+        let text = Log::parse(&argv("--log=/l --log-format=text state x"), Dialect::Getopt);
+        assert_eq!(text, Log { file: Some("/l".into()), json: false });
+    }
+
+    #[test]
+    fn garbage_never_panics() {
+        let pieces = ["-", "--", "--=", "-=", "--bundle=", "-b", "--b", "create", "run", "\u{0}", "--log", "-bx=", "é"];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    let line = [first, second, third].map(OsString::from);
+                    for dialect in [Dialect::Go, Dialect::Getopt] {
+                        Log::parse(&line, dialect);
+                        if let Some(args) = Args::parse(&line, dialect) {
+                            args.bundle();
+                            args.with_bundle(OsStr::new("/s"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The shim's settings, and the only place that reads the environment.
+//!
+//! Engines call `state` and `delete` with almost no environment, so settings come from a file.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use serde::Deserialize;
+
+/// Where the settings are unless `AMPOULE_SHIM_CONFIG` names another file.
+pub const FILE: &str = "/etc/ampoule/shim.yaml";
+
+/// What the shim takes from its environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `AMPOULE_SHIM_CONFIG`: the settings file.
+    pub config: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`.
+    pub runtime_dir: Option<PathBuf>,
+    /// The effective user.
+    pub uid: u32,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[allow(clippy::disallowed_methods)]
+    pub fn of_process() -> Self {
+        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self { config: path("AMPOULE_SHIM_CONFIG"), runtime_dir: path("XDG_RUNTIME_DIR"), uid: geteuid().as_raw() }
+    }
+
+    /// The directory for what lives as long as the machine runs: `/run/ampoule`, or the user's own.
+    pub fn run_dir(&self) -> PathBuf {
+        if self.uid == 0 {
+            return PathBuf::from("/run/ampoule");
+        }
+        let user = self.runtime_dir.clone().unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", self.uid)));
+        user.join("ampoule")
+    }
+}
+
+/// The arguments of this process, its name first.
+pub fn arguments() -> Vec<OsString> {
+    let arguments: Vec<_> = env::args_os().collect();
+    if !arguments.is_empty() {
+        return arguments;
+    }
+    // musl hands the arguments to Rust's own start-up alone, which doesn't run here.
+    let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    line.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
+}
+
+/// The shim's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Which runtime to become.
+    pub runtime: RuntimeChoice,
+    /// The daemon's socket.
+    pub socket: PathBuf,
+    /// How long a `create` may take, retries included, before the runtime starts.
+    pub deadline: Duration,
+}
+
+/// Which runtime to become, unless the shim's own name says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuntimeChoice {
+    /// The first of runc and crun that is found.
+    Any,
+    /// This name or absolute path.
+    One(PathBuf),
+    /// The first of these absolute paths that is there.
+    FirstOf(Vec<PathBuf>),
+}
+
+/// The settings file, key by key.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    runtime: Option<PathBuf>,
+    runtimes: Option<Vec<PathBuf>>,
+    socket: Option<PathBuf>,
+    deadline: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings file; without one the defaults hold.
+    pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
+        let path = environment.config.as_deref().unwrap_or(Path::new(FILE));
+        let named = environment.config.is_some();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, environment).map_err(|fault| ConfigError { path: path.to_owned(), fault }),
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => {
+                Self::of(File::default(), environment).map_err(|fault| ConfigError { path: path.to_owned(), fault })
+            }
+            Err(error) => Err(ConfigError { path: path.to_owned(), fault: Fault::Unreadable(error.kind()) }),
+        }
+    }
+
+    fn parse(text: &str, environment: &Environment) -> Result<Self, Fault> {
+        if text.trim().is_empty() {
+            return Self::of(File::default(), environment);
+        }
+        let file: File = serde_yaml::from_str_with_options(text, options()).map_err(|error| {
+            let message = error.without_snippet().to_string();
+            Fault::Yaml(message)
+        })?;
+        Self::of(file, environment)
+    }
+
+    fn of(file: File, environment: &Environment) -> Result<Self, Fault> {
+        let socket = file.socket.unwrap_or_else(|| environment.run_dir().join("ampoule.sock"));
+        if !socket.is_absolute() {
+            return Err(Fault::Relative { key: "socket", path: socket });
+        }
+        let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
+        Ok(Self { runtime: choice(file.runtime, file.runtimes)?, socket, deadline })
+    }
+}
+
+fn options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        merge_keys: serde_yaml::options::MergeKeyPolicy::Error,
+        budget: serde_yaml::budget! {
+            max_reader_input_bytes: Some(64 << 10),
+            max_depth: 4,
+            max_nodes: 256,
+            max_aliases: 0,
+            max_anchors: 0,
+            max_documents: 1,
+        },
+    }
+}
+
+fn choice(one: Option<PathBuf>, several: Option<Vec<PathBuf>>) -> Result<RuntimeChoice, Fault> {
+    match (one, several) {
+        (Some(_), Some(_)) => Err(Fault::TwoChoices),
+        (Some(one), None) if one.is_absolute() || one.components().count() == 1 => Ok(RuntimeChoice::One(one)),
+        (Some(path), None) => Err(Fault::Relative { key: "runtime", path }),
+        (None, Some(several)) => match several.iter().find(|path| !path.is_absolute()) {
+            Some(path) => Err(Fault::Relative { key: "runtimes", path: path.clone() }),
+            None => Ok(RuntimeChoice::FirstOf(several)),
+        },
+        (None, None) => Ok(RuntimeChoice::Any),
+    }
+}
+
+/// Reads `10s`, `500ms` or `1m`.
+fn duration(text: &str) -> Result<Duration, Fault> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(Fault::Deadline { text: text.to_owned() }),
+    };
+    let milliseconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
+    let accepted = milliseconds.filter(|milliseconds| (1..=3_600_000).contains(milliseconds));
+    accepted.map(Duration::from_millis).ok_or_else(|| Fault::Deadline { text: text.to_owned() })
+}
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the shim's settings {}: {fault}", path.display())]
+pub struct ConfigError {
+    path: PathBuf,
+    fault: Fault,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("can't be read ({0}): check the path in AMPOULE_SHIM_CONFIG and the file's mode")]
+    Unreadable(ErrorKind),
+    #[error("{0}")]
+    Yaml(String),
+    #[error("`{key}` is {path:?}: expected an absolute path")]
+    Relative { key: &'static str, path: PathBuf },
+    #[error("`runtime` and `runtimes` are both given: keep one")]
+    TwoChoices,
+    #[error("`deadline` is {text:?}: expected a time such as 10s or 500ms, at most 60m")]
+    Deadline { text: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(text, &Environment::default()).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn defaults() {
+        let settings = parse("").expect("defaults");
+        assert_eq!(settings.runtime, RuntimeChoice::Any);
+        assert_eq!(settings.socket, Path::new("/run/ampoule/ampoule.sock"));
+        assert_eq!(settings.deadline, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_user_has_a_socket_of_their_own() {
+        let mut environment = Environment { uid: 1000, ..Environment::default() };
+        assert_eq!(environment.run_dir(), Path::new("/run/user/1000/ampoule"));
+        environment.runtime_dir = Some("/tmp/x".into());
+        assert_eq!(environment.run_dir(), Path::new("/tmp/x/ampoule"));
+    }
+
+    #[test]
+    fn every_key() {
+        let settings = parse("runtimes: [/usr/bin/crun, /bin/runc]\nsocket: /s\ndeadline: 500ms\n").expect("parses");
+        assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
+        assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
+        assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        for (text, part) in [
+            ("socket: /s\nruntme: runc\n", "line 2"),
+            ("runtime: [", "line 1"),
+            ("runtime: bin/runc", "absolute"),
+            ("runtimes: [runc]", "absolute"),
+            ("socket: s", "absolute"),
+            ("runtime: runc\nruntimes: [/bin/crun]", "both"),
+            ("deadline: soon", "such as 10s"),
+            ("deadline: 0s", "such as 10s"),
+            ("deadline: 99999999999999999999s", "such as 10s"),
+            ("socket: /a\nsocket: /b", "line 2"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        let environment = Environment { config: Some("/nonexistent/shim.yaml".into()), ..Environment::default() };
+        let error = Settings::load(&environment).expect_err("refused").to_string();
+        assert!(error.contains("/nonexistent/shim.yaml"), "{error}");
+    }
+}

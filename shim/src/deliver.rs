@@ -1,0 +1,84 @@
+//! Gets a filled-in config.json to the runtime without a file: through a FIFO whose last byte is withheld until the
+//! original is back in its place.
+//!
+//! The shim makes the FIFO, starts a helper, swaps FIFO and config.json and becomes the runtime. When the runtime has
+//! opened the FIFO, the helper writes all but the last byte, puts the original back and only then writes the final
+//! `}`: the runtime can't go on before every later reader sees the placeholder again.
+//!
+//! Unsafe code is in [`sys`] alone.
+
+mod error;
+mod helper;
+mod place;
+mod serve;
+mod shadow;
+mod sys;
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::Path;
+
+use nix::errno::Errno;
+use zeroize::Zeroizing;
+
+use crate::args::Args;
+use crate::phase;
+use crate::runtime::Runtime;
+use crate::spec::{Edits, Spec, SpecError};
+
+pub use error::DeliverError;
+pub use place::{Locked, Place, Reading};
+use serve::Delivery;
+
+/// Keeps this process from being traced or dumped, until it becomes the runtime: `execve` takes it back.
+pub fn hide_memory() -> Result<(), DeliverError> {
+    nix::sys::prctl::set_dumpable(false).map_err(DeliverError::step("hide its memory"))
+}
+
+/// Becomes the runtime and has the filled-in text delivered to it; `place` is locked and holds no leftover.
+pub fn deliver(
+    place: &Locked,
+    spec: &Spec<'_>,
+    fill: &dyn Fn(&mut Edits<'_>) -> Result<(), SpecError>,
+    runtime: &Runtime,
+    args: &Args,
+    run_dir: &Path,
+) -> Result<Infallible, DeliverError> {
+    match place.make_fifo() {
+        Ok(fifo) => {
+            let mut edits = Edits::new(spec);
+            fill(&mut edits)?;
+            let delivery = Delivery::prepare(place.for_helper()?, fifo)?;
+            exchange(place, delivery, edits.apply(), runtime, args.as_given())
+        }
+        Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
+            let mut edits = Edits::new(spec);
+            fill(&mut edits)?;
+            edits.anchor(place.bundle())?;
+            shadow::deliver(place, edits.apply(), runtime, args, run_dir)
+        }
+        Err(errno) => Err(DeliverError::step("make a FIFO in the bundle")(errno)),
+    }
+}
+
+fn exchange(
+    place: &Locked,
+    delivery: Delivery,
+    text: Zeroizing<Vec<u8>>,
+    runtime: &Runtime,
+    argv: &[OsString],
+) -> Result<Infallible, DeliverError> {
+    phase::at("fifo-made");
+    let started = helper::start(delivery, text).and_then(|()| {
+        phase::at("helper-ready");
+        place.exchange()
+    });
+    phase::at("exchanged");
+    let error = match started {
+        Ok(()) => runtime.exec(argv).map(|never| match never {}).unwrap_or_else(DeliverError::from),
+        Err(error) => error,
+    };
+    // The helper sees this process end and finds nothing left to do.
+    place.restore();
+    Err(error)
+}

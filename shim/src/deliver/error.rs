@@ -1,0 +1,56 @@
+//! Why the values can't be delivered.
+
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use crate::runtime::RuntimeError;
+use crate::spec::{MOST_BYTES, SpecError};
+
+/// Why the values can't be delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// Another create has the bundle.
+    #[error("another process is creating a container from {}: try again when it is done", bundle.display())]
+    Busy {
+        /// The bundle.
+        bundle: PathBuf,
+    },
+    /// A FIFO is in the place of config.json, and the original isn't beside it.
+    #[error("{} is a FIFO and its original is gone: have the engine write the bundle again", path.display())]
+    NoOriginal {
+        /// The FIFO.
+        path: PathBuf,
+    },
+    /// config.json is larger than is read.
+    #[error("{} is larger than {} MiB: make the container's specification smaller", path.display(), MOST_BYTES >> 20)]
+    Huge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// config.json can't be edited.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The runtime can't be executed.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The helper ended before it was ready.
+    #[error(
+        "the shim's helper ended before it was ready: check the limits on processes and memory, then create the container again"
+    )]
+    HelperGone,
+    /// The kernel refused a step.
+    #[error("the shim can't {step} ({}): check the bundle's file system and the process's limits", errno.desc())]
+    Step {
+        /// What was to be done.
+        step: &'static str,
+        /// Why it wasn't.
+        errno: Errno,
+    },
+}
+
+impl DeliverError {
+    pub(super) fn step(step: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self::Step { step, errno }
+    }
+}

@@ -1,0 +1,139 @@
+//! What the helper does: waits for the runtime to open the FIFO, and feeds it.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::stat::fstat;
+use nix::unistd::{Pid, getpid};
+
+use super::{DeliverError, Locked, sys};
+use crate::phase;
+
+/// Everything that a helper holds.
+pub(super) struct Delivery {
+    place: Locked,
+    fifo: File,
+    opens: Inotify,
+    runtime: Pid,
+    pidfd: OwnedFd,
+    identity: (u64, u64),
+}
+
+/// The runtime has ended.
+struct Gone;
+
+impl Delivery {
+    /// Prepares a delivery to this process, which becomes the runtime.
+    pub(super) fn prepare(place: Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
+        let delivery = Self::watch(&place, &fifo).map_err(DeliverError::step("watch a FIFO"));
+        if delivery.is_err() {
+            place.restore();
+        }
+        let (opens, pidfd, identity) = delivery?;
+        Ok(Self { place, fifo: File::from(fifo), opens, runtime: getpid(), pidfd, identity })
+    }
+
+    fn watch(place: &Locked, fifo: &OwnedFd) -> nix::Result<(Inotify, OwnedFd, (u64, u64))> {
+        let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        opens.add_watch(&place.sibling_path(), AddWatchFlags::IN_OPEN)?;
+        let stat = fstat(fifo)?;
+        Ok((opens, sys::pidfd_open(getpid())?, (stat.st_dev, stat.st_ino)))
+    }
+
+    /// The descriptors that a helper needs.
+    pub(super) fn descriptors(&self) -> [RawFd; 4] {
+        let directory = self.place.directory().as_raw_fd();
+        [directory, self.fifo.as_raw_fd(), self.opens.as_fd().as_raw_fd(), self.pidfd.as_raw_fd()]
+    }
+
+    /// Feeds the runtime, and puts the original back before it can go on.
+    pub(super) fn serve(&mut self, text: &[u8]) {
+        let Some((last, head)) = text.split_last() else { return self.place.restore() };
+        // Fewer turns for a large text; the default of 64 KiB also works.
+        let size = i32::try_from(text.len()).unwrap_or(i32::MAX).min(1 << 20);
+        let _ = fcntl(&self.fifo, FcntlArg::F_SETPIPE_SZ(size));
+        let fed = self.wait_for_runtime().and_then(|()| {
+            phase::at("opened");
+            self.write(head)
+        });
+        phase::at("fed");
+        self.place.restore();
+        phase::at("restored");
+        if fed.is_ok() {
+            let _ = self.write(std::slice::from_ref(last));
+        }
+    }
+
+    /// Takes the place of a helper that was killed: the runtime gets the end of the file instead of an endless wait,
+    /// and refuses it.
+    pub(super) fn serve_nothing(&mut self) {
+        let Some(fifo) = self.place.open_swapped() else { return self.place.restore() };
+        self.fifo = File::from(fifo);
+        let _ = self.wait_for_runtime();
+        self.place.restore();
+    }
+
+    /// Closes the FIFO, so that its reader sees the end when the helper is gone.
+    pub(super) fn let_go_of_fifo(&mut self, null: File) {
+        self.fifo = null;
+    }
+
+    /// Waits until the runtime has the FIFO open.
+    fn wait_for_runtime(&self) -> Result<(), Gone> {
+        let mut timeout = PollTimeout::NONE;
+        loop {
+            let ready = self.poll(self.opens.as_fd(), PollFlags::POLLIN, timeout)?;
+            if ready {
+                // The event comes before the opener has its descriptor, so look again soon.
+                let _ = self.opens.read_events();
+                timeout = PollTimeout::from(1_u8);
+                for _ in 0..50 {
+                    if self.runtime_has_fifo() {
+                        return Ok(());
+                    }
+                    std::thread::sleep(std::time::Duration::from_micros(20));
+                }
+            } else if self.runtime_has_fifo() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the runtime, and not somebody who looks around, has the FIFO open.
+    fn runtime_has_fifo(&self) -> bool {
+        let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.runtime)) else { return false };
+        let is_fifo = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.identity;
+        entries.flatten().any(|entry| fs::metadata(entry.path()).is_ok_and(is_fifo))
+    }
+
+    fn write(&mut self, mut text: &[u8]) -> Result<(), Gone> {
+        while !text.is_empty() {
+            match self.fifo.write(text) {
+                Ok(written) => text = &text[written..],
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.poll(self.fifo.as_fd(), PollFlags::POLLOUT, PollTimeout::NONE)?;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(Gone),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a descriptor or the runtime's end; whether the descriptor is ready.
+    fn poll(&self, fd: std::os::fd::BorrowedFd<'_>, flags: PollFlags, timeout: PollTimeout) -> Result<bool, Gone> {
+        let mut fds = [PollFd::new(fd, flags), PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(_) if fds[1].any().unwrap_or(true) => Err(Gone),
+            Ok(_) => Ok(fds[0].any().unwrap_or(true)),
+            Err(Errno::EINTR) => Ok(false),
+            Err(_) => Err(Gone),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! An OCI runtime shim that puts secrets into a container's environment as it is created.
+//!
+//! An engine calls it in place of runc, crun or youki. For a `create` or `run` whose specification asks for secrets it
+//! resolves them at the daemon and delivers the filled-in config.json through a FIFO; then, as for everything else, it
+//! becomes the runtime by `execve`.
+
+pub mod args;
+pub mod client;
+pub mod config;
+pub mod deliver;
+pub mod descriptor;
+pub mod error;
+pub mod inject;
+pub mod phase;
+pub mod report;
+pub mod runtime;
+pub mod spec;
+
+use std::convert::Infallible;
+use std::ffi::{OsString, c_int};
+
+use args::{Args, Dialect};
+use config::{Environment, Settings};
+use error::Error;
+use runtime::Runtime;
+
+/// Becomes the runtime, or reports why not and returns the exit status.
+pub fn main() -> c_int {
+    let argv = config::arguments();
+    match become_runtime(&argv) {
+        Ok(never) => match never {},
+        Err(error) => {
+            report::report(&error, &argv);
+            1
+        }
+    }
+}
+
+fn become_runtime(argv: &[OsString]) -> Result<Infallible, Error> {
+    let environment = Environment::of_process();
+    let settings = Settings::load(&environment)?;
+    let runtime = Runtime::find(&settings, argv.first())?;
+    let dialect = Dialect::of(runtime.name());
+    let tail = argv.get(1..).unwrap_or_default();
+    let Some(args) = Args::parse(tail, dialect) else { return Ok(runtime.exec(tail)?) };
+    inject::create(&args, &settings, &environment, &runtime)
+}

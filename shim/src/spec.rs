@@ -1,0 +1,161 @@
+//! config.json (runtime-spec 1.0.2) as a text in which a few ranges are replaced.
+//!
+//! The text is never written anew from parsed values: unknown fields, the order of fields and 64-bit numbers stay as
+//! the engine wrote them, byte for byte.
+
+mod edit;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use ampoule_proto::request::json::{Members, Text};
+use ampoule_proto::request::{self, Request, RequestError};
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub use edit::Edits;
+
+/// The largest config.json that is read.
+pub const MOST_BYTES: usize = 64 << 20;
+
+/// Whether a config.json may ask for something; if not, it need not be parsed.
+///
+/// Every form of the grammar contains our name. JSON can spell its letters only as themselves or as `\u006X` and
+/// `\u007X` (RFC 8259, section 7).
+pub fn mentions_us(text: &[u8]) -> bool {
+    [&b"ampoule"[..], br"\u006", br"\u007"].iter().any(|needle| memmem::find(text, needle).is_some())
+}
+
+/// A parsed config.json.
+pub struct Spec<'a> {
+    text: &'a str,
+    top: Object<'a>,
+    process: Option<Object<'a>>,
+    /// Each entry of `process.env`: its JSON and its text.
+    env: Vec<(&'a RawValue, Cow<'a, str>)>,
+    annotations: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// A JSON object and its members.
+struct Object<'a> {
+    path: &'static str,
+    raw: &'a RawValue,
+    members: Members<'a>,
+}
+
+impl<'a> Spec<'a> {
+    /// Reads a config.json as far as a request can stand in it.
+    pub fn parse(text: &'a [u8]) -> Result<Self, SpecError> {
+        let text = std::str::from_utf8(text).map_err(|_| SpecError::NotUtf8)?;
+        let raw = serde_json::from_str(text)
+            .map_err(|error| SpecError::Syntax { line: error.line(), column: error.column() })?;
+        let top = Object::read("config.json", raw)?;
+        let process = top.object("process", "process")?;
+        let mut spec = Self { text, top, process, env: Vec::new(), annotations: Vec::new() };
+        spec.env = spec.read_env()?;
+        spec.annotations = spec.read_annotations()?;
+        Ok(spec)
+    }
+
+    /// What the container asks for.
+    pub fn requests(&self) -> Result<Vec<Request>, RequestError> {
+        request::parse(self.annotations(), self.env.iter().map(|(_, entry)| &**entry))
+    }
+
+    /// Every annotation.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.annotations.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
+        let Some(process) = &self.process else { return Ok(Vec::new()) };
+        let Some(raw) = process.member("env")? else { return Ok(Vec::new()) };
+        let entries: Vec<&'a RawValue> = read(raw, "process.env", "a list")?;
+        let entry = |raw: &'a RawValue| Ok((raw, read::<Text<'a>>(raw, "process.env", "a list of strings")?.0));
+        entries.into_iter().map(entry).collect()
+    }
+
+    fn read_annotations(&self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, SpecError> {
+        let Some(object) = self.top.object("annotations", "annotations")? else { return Ok(Vec::new()) };
+        let mut annotations = Vec::<(Cow<'a, str>, Cow<'a, str>)>::new();
+        for (key, raw) in object.members.0 {
+            if key.starts_with(request::ANNOTATION_PREFIX) && annotations.iter().any(|(other, _)| *other == key) {
+                return Err(SpecError::Ambiguous { path: "annotations", key: key.into_owned() });
+            }
+            let value: Text<'a> = read(raw, "annotations", "an object of strings")?;
+            annotations.push((key, value.0));
+        }
+        Ok(annotations)
+    }
+
+    /// Where a part of the text stands in it.
+    fn range(&self, part: &str) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.text.as_ptr() as usize;
+        start..start + part.len()
+    }
+}
+
+impl<'a> Object<'a> {
+    fn read(path: &'static str, raw: &'a RawValue) -> Result<Self, SpecError> {
+        Ok(Self { path, raw, members: read(raw, path, "an object")? })
+    }
+
+    /// The value of a member, unless it is absent or `null`.
+    ///
+    /// Go's decoder takes `ENV` for `env` and merges what is given twice; crun does neither. What one runtime would
+    /// see and the other not is refused.
+    fn member(&self, name: &str) -> Result<Option<&'a RawValue>, SpecError> {
+        let mut alike = self.members.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        match (alike.next(), alike.next()) {
+            (None, _) => Ok(None),
+            (Some((key, raw)), None) if key == name => Ok(Some(*raw).filter(|raw| raw.get() != "null")),
+            _ => Err(SpecError::Ambiguous { path: self.path, key: name.to_owned() }),
+        }
+    }
+
+    fn object(&self, name: &str, path: &'static str) -> Result<Option<Self>, SpecError> {
+        self.member(name)?.map(|raw| Self::read(path, raw)).transpose()
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &'static str, expected: &'static str) -> Result<T, SpecError> {
+    serde_json::from_str(raw.get()).map_err(|_| SpecError::Kind { path, expected })
+}
+
+/// A config.json in which no request can be found or answered.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// The text is no UTF-8.
+    #[error("config.json is not UTF-8: have the engine write the bundle again")]
+    NotUtf8,
+    /// The text is no JSON.
+    #[error("config.json is not valid JSON at line {line}, column {column}: have the engine write the bundle again")]
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// A value is of another kind.
+    #[error("config.json: {path} is not {expected}, as the OCI runtime specification wants it")]
+    Kind {
+        /// Where it stands.
+        path: &'static str,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A key is given twice, or in another case.
+    #[error("config.json: {path} has the key {key:?} twice or in another case: keep one, as it is specified")]
+    Ambiguous {
+        /// The object.
+        path: &'static str,
+        /// The key.
+        key: String,
+    },
+    /// There is no process whose environment could be filled.
+    #[error("config.json asks for secrets and has no process: remove the request or add the process")]
+    NoProcess,
+}
