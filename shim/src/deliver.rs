@@ -1,9 +1,10 @@
 //! Gets a filled-in config.json to the runtime without a file: through a FIFO whose last byte is withheld until the
 //! original is back in its place.
 //!
-//! The shim makes the FIFO, starts a helper, swaps FIFO and config.json and becomes the runtime. When the runtime has
-//! opened the FIFO, the helper writes all but the last byte, puts the original back and only then writes the final
-//! `}`: the runtime can't go on before every later reader sees the placeholder again.
+//! The shim makes the FIFO, starts a helper that holds it, swaps config.json for a link to the helper's FIFO and becomes
+//! the runtime. When the runtime has opened the FIFO, the helper writes all but the last byte, puts the original back
+//! and only then writes the final `}`: the runtime can't go on before every later reader sees the placeholder again.
+//! When the helper is killed the runtime finds nothing to open, or the end of the file, and fails.
 //!
 //! Unsafe code is in [`sys`] alone.
 
@@ -69,9 +70,9 @@ fn exchange(
     argv: &[OsString],
 ) -> Result<Infallible, DeliverError> {
     phase::at("fifo-made");
-    let started = helper::start(delivery, text).and_then(|()| {
+    let started = helper::start(delivery, text).and_then(|link| {
         phase::at("helper-ready");
-        place.exchange()
+        place.exchange(&link)
     });
     phase::at("exchanged");
     let error = match started {

@@ -28,7 +28,7 @@ pub fn create(
     let Some(place) = Place::open(&args.bundle(), args.config.as_deref()) else { return plain(args, runtime) };
     match place.read()? {
         Reading::Text(text) if mentions_us(&text) => {}
-        Reading::Fifo => {}
+        Reading::Swapped => {}
         Reading::Text(_) | Reading::Unreadable => return plain(args, runtime),
     }
     let deadline = Instant::now() + settings.deadline;

@@ -1,10 +1,13 @@
 //! The directory of a config.json, and what can stand in it after a crash.
 //!
+//! What takes the place of config.json is a link to the helper's own descriptor of the FIFO, `/proc/PID/fd/N`, and not
+//! the FIFO: when the helper is killed the link leads nowhere, and an open of it fails instead of waiting for ever.
+//!
 //! | config.json | the sibling | left by |
 //! |---|---|---|
 //! | the original | nothing | every create that ended well |
-//! | the original | a FIFO | a shim killed before the swap |
-//! | a FIFO | the original | a helper and its guard killed after the swap |
+//! | the original | the FIFO or the link | a shim killed before the swap |
+//! | the link | the original | a helper killed after the swap |
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -15,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, mkfifoat, unlinkat};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
+use nix::unistd::{UnlinkatFlags, mkfifoat, symlinkat, unlinkat};
 
 use super::{DeliverError, sys};
 use crate::spec::MOST_BYTES;
@@ -37,8 +40,8 @@ pub struct Locked(Place);
 pub enum Reading {
     /// A text.
     Text(Vec<u8>),
-    /// A FIFO: another create is under way, or was killed.
-    Fifo,
+    /// What a create puts there for a moment: one is under way, or was killed.
+    Swapped,
     /// Nothing that can be read.
     Unreadable,
 }
@@ -66,10 +69,8 @@ impl Place {
     /// Reads what stands at config.json, without waiting for anybody.
     pub fn read(&self) -> Result<Reading, DeliverError> {
         // A look before the open: opening somebody else's FIFO would wake its helper.
-        match self.stat(&self.name) {
-            Some(stat) if is(&stat, SFlag::S_IFIFO) => return Ok(Reading::Fifo),
-            Some(_) => {}
-            None => return Ok(Reading::Unreadable),
+        if self.is_ours(&self.name) {
+            return Ok(Reading::Swapped);
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         let Ok(fd) = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) else {
@@ -77,7 +78,7 @@ impl Place {
         };
         match fstat(&fd) {
             Ok(stat) if is(&stat, SFlag::S_IFREG) => self.read_file(File::from(fd), &stat),
-            Ok(stat) if is(&stat, SFlag::S_IFIFO) => Ok(Reading::Fifo),
+            Ok(stat) if is(&stat, SFlag::S_IFIFO) => Ok(Reading::Swapped),
             _ => Ok(Reading::Unreadable),
         }
     }
@@ -118,8 +119,17 @@ impl Place {
         fstatat(&self.directory, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok()
     }
 
-    fn is_fifo(&self, name: &CString) -> bool {
-        self.stat(name).is_some_and(|stat| is(&stat, SFlag::S_IFIFO))
+    /// Whether a FIFO or a link to a process's descriptor stands there.
+    fn is_ours(&self, name: &CString) -> bool {
+        let Some(stat) = self.stat(name) else { return false };
+        is(&stat, SFlag::S_IFIFO) || (is(&stat, SFlag::S_IFLNK) && self.links_to_descriptor(name))
+    }
+
+    fn links_to_descriptor(&self, name: &CString) -> bool {
+        let target = readlinkat(&self.directory, name.as_c_str()).unwrap_or_default();
+        let target = target.to_string_lossy();
+        let numbers = target.strip_prefix("/proc/").and_then(|tail| tail.split_once("/fd/"));
+        numbers.is_some_and(|(pid, fd)| pid.parse::<u32>().is_ok() && fd.parse::<u32>().is_ok())
     }
 }
 
@@ -134,16 +144,13 @@ impl std::ops::Deref for Locked {
 impl Locked {
     /// Undoes what a killed create left behind.
     pub fn heal(&self) -> Result<(), DeliverError> {
-        if self.is_fifo(&self.name) {
-            if self.stat(&self.sibling).is_none_or(|stat| is(&stat, SFlag::S_IFIFO)) {
+        if self.is_ours(&self.name) {
+            if self.stat(&self.sibling).is_none() || self.is_ours(&self.sibling) {
                 return Err(DeliverError::NoOriginal { path: self.path() });
             }
-            // A runtime may hang in its open of the FIFO; with both ends here for a moment it goes on and reads nothing.
-            let ends = self.open_fifo(&self.name);
             self.put_back().map_err(DeliverError::step("put config.json back"))?;
-            drop(ends);
-        } else if self.is_fifo(&self.sibling) {
-            self.remove_sibling().map_err(DeliverError::step("remove a leftover FIFO"))?;
+        } else if self.is_ours(&self.sibling) {
+            self.remove_sibling().map_err(DeliverError::step("remove what a killed create left"))?;
         }
         Ok(())
     }
@@ -151,32 +158,31 @@ impl Locked {
     /// Makes the FIFO beside config.json and opens both of its ends.
     pub(super) fn make_fifo(&self) -> nix::Result<OwnedFd> {
         mkfifoat(&self.directory, self.sibling.as_c_str(), Mode::S_IRUSR | Mode::S_IWUSR)?;
-        self.open_fifo(&self.sibling).inspect_err(|_| {
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        openat(&self.directory, self.sibling.as_c_str(), flags, Mode::empty()).inspect_err(|_| {
             let _ = self.remove_sibling();
         })
     }
 
-    /// Puts the FIFO in the place of config.json and config.json in its.
-    pub(super) fn exchange(&self) -> Result<(), DeliverError> {
-        let step = DeliverError::step("swap config.json for a FIFO");
-        sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(step)
+    /// Puts a link to the helper's FIFO in the place of config.json and config.json beside it.
+    ///
+    /// The FIFO itself has no name from here on.
+    pub(super) fn exchange(&self, link: &Path) -> Result<(), DeliverError> {
+        // The runtime has this process's rights; what is refused here would be refused to it.
+        let reached = stat(link).map(|stat| is(&stat, SFlag::S_IFIFO));
+        let step = DeliverError::step("reach its helper through /proc");
+        if !reached.map_err(&step)? {
+            return Err(step(Errno::ESRCH));
+        }
+        self.remove_sibling().map_err(DeliverError::step("remove the FIFO's name"))?;
+        symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
+        sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(DeliverError::step("swap config.json"))
     }
 
-    /// Brings the original back, wherever it is; the FIFO is gone then.
+    /// Brings the original back, wherever it is; what stood for it is gone then.
     pub(super) fn restore(&self) {
         // Nobody is left to report a failure to, and the next create tries again.
-        let _ = if self.is_fifo(&self.name) && !self.is_fifo(&self.sibling) {
-            self.put_back()
-        } else if self.is_fifo(&self.sibling) {
-            self.remove_sibling()
-        } else {
-            Ok(())
-        };
-    }
-
-    /// Opens the FIFO that stands at config.json, if one does.
-    pub(super) fn open_swapped(&self) -> Option<OwnedFd> {
-        self.is_fifo(&self.name).then(|| self.open_fifo(&self.name).ok()).flatten()
+        let _ = self.heal();
     }
 
     /// The FIFO's path before the swap.
@@ -201,12 +207,7 @@ impl Locked {
         &self.directory
     }
 
-    fn open_fifo(&self, name: &CString) -> nix::Result<OwnedFd> {
-        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        openat(&self.directory, name.as_c_str(), flags, Mode::empty())
-    }
-
-    /// One step, so that config.json is never absent: the original takes the FIFO's place.
+    /// One step, so that config.json is never absent: the original takes the link's place.
     fn put_back(&self) -> nix::Result<()> {
         renameat(&self.directory, self.sibling.as_c_str(), &self.directory, self.name.as_c_str())
     }

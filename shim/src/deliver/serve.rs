@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -46,6 +47,11 @@ impl Delivery {
         Ok((opens, sys::pidfd_open(getpid())?, (stat.st_dev, stat.st_ino)))
     }
 
+    /// The FIFO as the helper has it, for others to open.
+    pub(super) fn link(&self, helper: Pid) -> PathBuf {
+        PathBuf::from(format!("/proc/{helper}/fd/{}", self.fifo.as_raw_fd()))
+    }
+
     /// The descriptors that a helper needs.
     pub(super) fn descriptors(&self) -> [RawFd; 4] {
         let directory = self.place.directory().as_raw_fd();
@@ -68,20 +74,6 @@ impl Delivery {
         if fed.is_ok() {
             let _ = self.write(std::slice::from_ref(last));
         }
-    }
-
-    /// Takes the place of a helper that was killed: the runtime gets the end of the file instead of an endless wait,
-    /// and refuses it.
-    pub(super) fn serve_nothing(&mut self) {
-        let Some(fifo) = self.place.open_swapped() else { return self.place.restore() };
-        self.fifo = File::from(fifo);
-        let _ = self.wait_for_runtime();
-        self.place.restore();
-    }
-
-    /// Closes the FIFO, so that its reader sees the end when the helper is gone.
-    pub(super) fn let_go_of_fifo(&mut self, null: File) {
-        self.fifo = null;
     }
 
     /// Waits until the runtime has the FIFO open.
