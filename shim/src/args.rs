@@ -49,9 +49,9 @@ impl Args {
         if argv[command] != "create" && argv[command] != "run" {
             return None;
         }
-        let mut args = Self { argv: argv.to_vec(), command, bundle: None, config: None, id: None };
-        args.read_options(dialect);
-        Some(args)
+        let mut found = Self { argv: argv.to_vec(), command, bundle: None, config: None, id: None };
+        found.read_options(dialect);
+        Some(found)
     }
 
     /// The bundle as it was given; the working directory if it wasn't.

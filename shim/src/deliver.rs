@@ -76,7 +76,7 @@ fn exchange(
     });
     phase::at("exchanged");
     let error = match started {
-        Ok(()) => runtime.exec(argv).map(|never| match never {}).unwrap_or_else(DeliverError::from),
+        Ok(()) => runtime.exec(argv).map_or_else(DeliverError::from, |never| match never {}),
         Err(error) => error,
     };
     // The helper sees this process end and finds nothing left to do.

@@ -27,7 +27,6 @@ pub fn describe(args: &Args, bundle: &Path, runtime: &Runtime, spec: &Spec<'_>) 
         image: image(spec).to_owned(),
         pid: getpid().as_raw(),
         runtime: runtime.path().display().to_string(),
-        ..ContainerDescriptor::default()
     }
 }
 

@@ -49,7 +49,7 @@ pub fn create(
         Vec::new()
     } else {
         let container = descriptor::describe(args, place.bundle(), runtime, &spec);
-        let request = ResolveRequest { container: Some(container).into(), references, ..ResolveRequest::default() };
+        let request = ResolveRequest { container: Some(container).into(), references };
         checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
     };
     phase::at("resolved");
@@ -72,7 +72,6 @@ fn references(requests: &[Request]) -> Vec<SecretReference> {
         name: name.as_str().to_owned(),
         object_id: reference.object.to_string(),
         version: reference.version.map(|version| version.to_string()).unwrap_or_default(),
-        ..SecretReference::default()
     };
     let secret = |request: &Request| match &request.source {
         Source::Secret(reference) => Some(wire(&request.name, reference)),

@@ -42,6 +42,6 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, Error> {
     let runtime = Runtime::find(&settings, argv.first())?;
     let dialect = Dialect::of(runtime.name());
     let tail = argv.get(1..).unwrap_or_default();
-    let Some(args) = Args::parse(tail, dialect) else { return Ok(runtime.exec(tail)?) };
-    inject::create(&args, &settings, &environment, &runtime)
+    let Some(create) = Args::parse(tail, dialect) else { return Ok(runtime.exec(tail)?) };
+    inject::create(&create, &settings, &environment, &runtime)
 }

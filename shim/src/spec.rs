@@ -36,8 +36,11 @@ pub struct Spec<'a> {
     process: Option<Object<'a>>,
     /// Each entry of `process.env`: its JSON and its text.
     env: Vec<(&'a RawValue, Cow<'a, str>)>,
-    annotations: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    annotations: Vec<Annotation<'a>>,
 }
+
+/// An annotation's key and value.
+type Annotation<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// A JSON object and its members.
 struct Object<'a> {
@@ -78,9 +81,9 @@ impl<'a> Spec<'a> {
         entries.into_iter().map(entry).collect()
     }
 
-    fn read_annotations(&self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, SpecError> {
+    fn read_annotations(&self) -> Result<Vec<Annotation<'a>>, SpecError> {
         let Some(object) = self.top.object("annotations", "annotations")? else { return Ok(Vec::new()) };
-        let mut annotations = Vec::<(Cow<'a, str>, Cow<'a, str>)>::new();
+        let mut annotations = Vec::<Annotation<'a>>::new();
         for (key, raw) in object.members.0 {
             if key.starts_with(request::ANNOTATION_PREFIX) && annotations.iter().any(|(other, _)| *other == key) {
                 return Err(SpecError::Ambiguous { path: "annotations", key: key.into_owned() });

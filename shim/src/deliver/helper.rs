@@ -60,6 +60,7 @@ fn leave_everything(delivery: &Delivery, ready: &File) -> nix::Result<()> {
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;
+    drop(null);
     // Who can't look into a hidden process couldn't open the link either; RLIMIT_CORE still keeps it off the disk.
     set_dumpable(!may_look_into_hidden_processes())?;
     let [directory, fifo, opens, pidfd] = delivery.descriptors();
