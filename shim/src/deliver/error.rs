@@ -16,10 +16,10 @@ pub enum DeliverError {
         /// The bundle.
         bundle: PathBuf,
     },
-    /// A FIFO is in the place of config.json, and the original isn't beside it.
-    #[error("{} is a FIFO and its original is gone: have the engine write the bundle again", path.display())]
+    /// A FIFO or a link to one is in the place of config.json, and the original isn't beside it.
+    #[error("{} is a pipe or a link to one, and its original is gone: have the engine write the bundle again", path.display())]
     NoOriginal {
-        /// The FIFO.
+        /// What stands there.
         path: PathBuf,
     },
     /// config.json is larger than is read.
