@@ -43,7 +43,7 @@ fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ready: File) -> ! {
     }
 }
 
-fn help(mut delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
+fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
     phase::at("helper-forked");
     if leave_everything(&delivery, &ready).is_err() || ready.write_all(&getpid().as_raw().to_ne_bytes()).is_err() {
         sys::exit_now(1);

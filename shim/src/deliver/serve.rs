@@ -59,11 +59,13 @@ impl Delivery {
     }
 
     /// Feeds the runtime, and puts the original back before it can go on.
-    pub(super) fn serve(&mut self, text: &[u8]) {
+    ///
+    /// At its end the FIFO is closed: crun reads to the end of the file, and a process takes long to end.
+    pub(super) fn serve(mut self, text: &[u8]) {
         let Some((last, head)) = text.split_last() else { return self.place.restore() };
         // Fewer turns for a large text; the default of 64 KiB also works.
-        let size = i32::try_from(text.len()).unwrap_or(i32::MAX).min(1 << 20);
-        let _ = fcntl(&self.fifo, FcntlArg::F_SETPIPE_SZ(size));
+        let size = text.len().clamp(64 << 10, 1 << 20);
+        let _ = i32::try_from(size).map(|size| fcntl(&self.fifo, FcntlArg::F_SETPIPE_SZ(size)));
         let fed = self.wait_for_runtime().and_then(|()| {
             phase::at("opened");
             self.write(head)
