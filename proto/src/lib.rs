@@ -3,6 +3,8 @@
 //! The wire messages are generated from the `.proto` files of this crate and committed; `tests/generated.rs` keeps
 //! them equal. Everything else here is a type that is parsed once, at the edge, and then holds a proof.
 
+#[cfg(feature = "call")]
+pub mod call;
 pub mod id;
 pub mod request;
 pub mod secret;

@@ -24,6 +24,11 @@ impl SecretBytes {
         &self.0
     }
 
+    /// The buffer, for another owner that wipes it.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+
     /// The number of bytes.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -56,6 +56,30 @@ impl From<&str> for SecretText {
     }
 }
 
+impl TryFrom<SecretBytes> for SecretText {
+    type Error = NotUtf8;
+
+    /// Takes the buffer over; nothing is copied.
+    fn try_from(secret: SecretBytes) -> Result<Self, NotUtf8> {
+        String::from_utf8(secret.into_vec()).map(Self::from).map_err(|error| {
+            drop(SecretBytes::from(error.into_bytes()));
+            NotUtf8
+        })
+    }
+}
+
+/// A value that no `string` field can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUtf8;
+
+impl fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value is not UTF-8")
+    }
+}
+
+impl std::error::Error for NotUtf8 {}
+
 impl ProtoString for SecretText {
     fn from_wire(payload: WirePayload<'_>) -> Result<Self, DecodeError> {
         payload.to_str().map(Self::from)
