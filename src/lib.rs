@@ -5,6 +5,9 @@
 pub mod api;
 pub mod audit;
 pub mod authz;
+pub mod cli;
+pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod seal;
 pub mod store;

@@ -110,6 +110,11 @@ impl SecretValue {
     pub fn as_secret(&self) -> &SecretBytes {
         &self.0
     }
+
+    /// The value, moved out.
+    pub fn into_secret(self) -> SecretBytes {
+        self.0
+    }
 }
 
 /// Why a part of a secret can't be accepted.

@@ -1,0 +1,56 @@
+//! Calls to the daemon, one at a time.
+
+use std::path::PathBuf;
+
+use ampoule_proto::call;
+use buffa::Message;
+use http::{HeaderName, HeaderValue};
+
+use super::CliError;
+
+/// The way to the daemon on one socket.
+pub(super) struct Client {
+    socket: PathBuf,
+}
+
+/// The methods that the command line calls.
+pub(super) mod method {
+    pub(in crate::cli) const CREATE: &str = "/namespace.cloud.vault.v1beta.VaultService/CreateObject";
+    pub(in crate::cli) const UPDATE: &str = "/namespace.cloud.vault.v1beta.VaultService/UpdateObject";
+    pub(in crate::cli) const DESCRIBE: &str = "/namespace.cloud.vault.v1beta.VaultService/DescribeObject";
+    pub(in crate::cli) const LIST: &str = "/namespace.cloud.vault.v1beta.VaultService/ListObjects";
+    pub(in crate::cli) const DELETE: &str = "/namespace.cloud.vault.v1beta.VaultService/DeleteObject";
+    pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
+}
+
+impl Client {
+    pub(super) fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// Calls a method.
+    pub(super) fn call<Q: Message, A: Message>(&self, method: &'static str, request: &Q) -> Result<A, CliError> {
+        self.call_with(method, &[], request)
+    }
+
+    /// Describes a secret without its value, which the log then doesn't count as revealed.
+    pub(super) fn call_for_metadata<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        request: &Q,
+    ) -> Result<A, CliError> {
+        let header = (HeaderName::from_static("ampoule-metadata-only"), HeaderValue::from_static("1"));
+        self.call_with(method, &[header], request)
+    }
+
+    fn call_with<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        headers: &[(HeaderName, HeaderValue)],
+        request: &Q,
+    ) -> Result<A, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = runtime.map_err(|error| CliError::System { what: "the daemon can't be called", error })?;
+        Ok(runtime.block_on(call::unary(&self.socket, method, headers, request))?)
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a command was not done.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ampoule_proto::call::CallError;
+
+use crate::config::ConfigError;
+use crate::domain::InvalidObject;
+
+/// Why a command was not done: a cause line, then a remedy line.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The daemon did not do it.
+    #[error("{}", with_remedy(.0))]
+    Call(#[from] CallError),
+    /// A file can't be read.
+    #[error("{} can't be read: {error}\nName a file that you may read.", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    /// A file can't be written.
+    #[error("{} can't be written: {error}\nMake its folder writable, or free space there.", path.display())]
+    Write { path: PathBuf, error: io::Error },
+    /// A value is not one that can be stored.
+    #[error("{0}")]
+    Value(#[from] InvalidObject),
+    /// A value is longer than any that can be stored.
+    #[error("the value in {source_name} is longer than {most} bytes, and a secret has at most so many")]
+    TooLong { source_name: String, most: usize },
+    /// Nobody can be asked for the value.
+    #[error(
+        "there is no terminal to ask for the value at\nGive it with --from_file PATH, or --from_file - for standard input."
+    )]
+    NoTerminal,
+    /// The two entries at the prompt are not the same.
+    #[error("the two entries differ, so nothing was stored\nTry again.")]
+    EntriesDiffer,
+    /// The value may not leave the vault.
+    #[error(
+        "secret {object} is not revealable, so its value reaches containers only\nRefer to it from a container: ampoule://{object}."
+    )]
+    NotRevealable { object: String },
+    /// The daemon's answer lacks what it must have.
+    #[error("the daemon's answer has no {what}\nUpdate the daemon and the command line together.")]
+    Answer { what: &'static str },
+    /// An input file says what can't be done.
+    #[error("{}: {reason}", path.display())]
+    Input { path: PathBuf, reason: String },
+    /// A line of an input file says what can't be done.
+    #[error("{0}")]
+    Place(String),
+    /// Another program is not there or failed.
+    #[error("{reason}\n{remedy}")]
+    Program { reason: String, remedy: String },
+    /// This process lacks something.
+    #[error("{what}: {error}\nCheck the limits on open files, processes and memory.")]
+    System { what: &'static str, error: io::Error },
+    /// What is printed can't be.
+    #[error("standard output can't be written: {0}")]
+    Output(io::Error),
+}
+
+impl CliError {
+    /// Says it on standard error; the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        // Who pipes into `head` has seen enough: the same silence as of a program that SIGPIPE ends.
+        if let Self::Output(error) = self
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::FAILURE;
+        }
+        // Nothing is left to do if standard error is closed.
+        let _ = writeln!(io::stderr(), "error: {self}");
+        ExitCode::FAILURE
+    }
+}
+
+fn with_remedy(error: &CallError) -> String {
+    match error.remedy("--socket or AMPOULE_SOCKET").as_str() {
+        "" => error.to_string(),
+        remedy => {
+            let (first, rest) = remedy.split_at(remedy.char_indices().nth(1).map_or(remedy.len(), |(at, _)| at));
+            format!("{error}\n{}{rest}.", first.to_uppercase())
+        }
+    }
+}

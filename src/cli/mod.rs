@@ -1,0 +1,84 @@
+//! The command line: one file for each command. It speaks only the wire; `serve` alone starts the daemon in here.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help that people read, where backticks are noise")]
+
+mod audit;
+mod client;
+mod error;
+mod input;
+mod output;
+mod run_request;
+mod serve;
+mod vault;
+mod volatile;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use client::Client;
+use error::CliError;
+
+use crate::config::{ClientFlags, Environment, client_socket};
+
+/// A self-hosted vault whose secrets reach containers only at the moment they are created.
+#[derive(Parser)]
+#[command(name = "ampoule", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    client: ClientFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the vault daemon in the foreground
+    Serve(serve::Serve),
+    /// Store, change and look up secrets
+    #[command(subcommand)]
+    Vault(vault::Vault),
+    /// Read the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Start the container of a ContainerRequest, with the secrets that it asks for
+    RunRequest(run_request::RunRequest),
+}
+
+/// What a command works with.
+struct Context {
+    environment: Environment,
+    flags: ClientFlags,
+}
+
+impl Context {
+    /// The way to the daemon.
+    fn client(&self) -> Result<Client, CliError> {
+        Ok(Client::new(client_socket(&self.environment, &self.flags)?))
+    }
+}
+
+/// Runs the command of this process's arguments: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let Cli { client, command } = Cli::parse();
+    let context = Context { environment: Environment::of_process(), flags: client };
+    let done = match command {
+        Command::Serve(serve) => serve.run(&context),
+        Command::Vault(vault) => vault.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::RunRequest(run_request) => run_request.run(&context),
+    };
+    done.unwrap_or_else(|error| error.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

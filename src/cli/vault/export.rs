@@ -1,0 +1,113 @@
+//! `ampoule vault export`.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ampoule_proto::wire::SecretText;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::super::output::print;
+use super::super::{CliError, Context, volatile};
+use super::envdef::{self, Definition};
+use crate::domain::EnvName;
+
+/// Write the values of revealable secrets to a temporary file, for a shell
+///
+/// The file has mode 0600 and lies in memory where there is such a folder. Its path is printed, or with --shell the
+/// commands that read it, export its variables and remove it: eval "$(ampoule vault export --envdef FILE --shell bash)".
+#[derive(clap::Args)]
+pub(in crate::cli) struct Export {
+    /// The file that says which variables: lines NAME=sec_…, and comments after #
+    #[arg(long, value_name = "FILE")]
+    envdef: PathBuf,
+    /// Print commands for this shell
+    #[arg(long, value_name = "SHELL")]
+    shell: Option<Shell>,
+}
+
+/// A shell that commands can be printed for.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Shell {
+    /// bash, and every shell that reads POSIX's language
+    Bash,
+}
+
+impl Export {
+    pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
+        let path = &self.envdef;
+        let text = fs::read_to_string(path).map_err(|error| CliError::Read { path: path.clone(), error })?;
+        let definitions =
+            envdef::parse(&text).map_err(|mistake| CliError::Place(format!("{}:{mistake}", path.display())))?;
+        let client = context.client()?;
+        // All of them or no file.
+        let value = |definition: &Definition| Ok(super::reveal(&client, &definition.object)?.value);
+        let values: Vec<SecretText> = definitions.iter().map(value).collect::<Result<_, CliError>>()?;
+        let names: Vec<&EnvName> = definitions.iter().map(|definition| &definition.name).collect();
+        let file = write(&volatile::folder(context), &assignments(&names, &values))?;
+        match self.shell {
+            None => print(&format!("{}\n", file.display())),
+            Some(Shell::Bash) => print(&commands(&file, &names)),
+        }
+    }
+}
+
+/// Writes the file and says where.
+fn write(folder: &Path, content: &[u8]) -> Result<PathBuf, CliError> {
+    let failed = |error| CliError::Write { path: folder.to_owned(), error };
+    let mut file: NamedTempFile =
+        tempfile::Builder::new().prefix("ampoule-export.").rand_bytes(12).tempfile_in(folder).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    let (_, path) = file.keep().map_err(|error| failed(error.error))?;
+    let kind = if volatile::is_in_memory(folder) { "in memory" } else { "on a disk, which may keep traces of it" };
+    let _ = writeln!(io::stderr(), "note: the values are in {}, {kind}; remove it after use", path.display());
+    Ok(path)
+}
+
+/// Lines `NAME=value` as a POSIX shell reads them (XCU 2.2.2, Single-Quotes).
+fn assignments(names: &[&EnvName], values: &[SecretText]) -> Zeroizing<Vec<u8>> {
+    // A quote becomes four bytes, and a buffer that grows leaves its old content behind.
+    let most = names.iter().zip(values).map(|(name, value)| name.as_str().len() + 4 * value.len() + 4).sum();
+    let mut text = Zeroizing::new(Vec::with_capacity(most));
+    for (name, value) in names.iter().zip(values) {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.push(b'=');
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte))
+        {
+            text.extend_from_slice(value.as_bytes());
+        } else {
+            text.push(b'\'');
+            for byte in value.bytes() {
+                if byte == b'\'' { text.extend_from_slice(br"'\''") } else { text.push(byte) }
+            }
+            text.push(b'\'');
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+fn commands(file: &Path, names: &[&EnvName]) -> String {
+    let path = format!("'{}'", file.display().to_string().replace('\'', r"'\''"));
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let export = if names.is_empty() { String::new() } else { format!("export {}\n", names.join(" ")) };
+    format!(". {path}\n{export}rm -f {path}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_every_value() {
+        let values = ["plain", "two words", "it's", "a\nb", "$HOME `id` \\ \"", "~", "=", "'"];
+        for value in values {
+            let name: EnvName = "A".parse().expect("a name");
+            let text = assignments(&[&name], &[SecretText::from(value)]);
+            let script = format!("{}printf %s \"$A\"", String::from_utf8_lossy(&text));
+            let read = std::process::Command::new("sh").args(["-c", &script]).output().expect("sh");
+            assert_eq!(read.stdout, value.as_bytes(), "{script}");
+        }
+    }
+}

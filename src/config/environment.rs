@@ -1,0 +1,130 @@
+//! The environment that settings come from, and the places that follow from it.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::{ClientFlags, ConfigError, Flags, xdg};
+
+/// The variables of a process, and the user whom it runs as. Tests make their own.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: HashMap<String, String>,
+    uid: u32,
+}
+
+/// The name of the credential that holds the vault's passphrase (systemd.exec(5), `LoadCredential=`).
+const PASSPHRASE_CREDENTIAL: &str = "ampoule.passphrase";
+
+impl Environment {
+    /// The environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads it")]
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect(), uid: nix::unistd::geteuid().as_raw() }
+    }
+
+    /// An environment of these variables and this user.
+    pub fn new<const N: usize>(variables: [(&str, &str); N], uid: u32) -> Self {
+        let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { variables: owned.into(), uid }
+    }
+
+    /// The settings file that is read if none is named.
+    pub(super) fn default_file(&self) -> Option<PathBuf> {
+        if self.uid == 0 {
+            return Some(PathBuf::from("/etc/ampoule/ampoule.yaml"));
+        }
+        xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config").map(|folder| folder.join("ampoule.yaml"))
+    }
+
+    pub(super) fn state_dir(&self) -> Option<PathBuf> {
+        if self.uid == 0 {
+            return Some(PathBuf::from("/var/lib/ampoule"));
+        }
+        xdg(self.path("XDG_STATE_HOME"), self.path("HOME"), ".local/state")
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.run_dir().join("ampoule.sock")
+    }
+
+    /// Where what lives as long as the machine runs is kept: `/run/ampoule`, or the user's own.
+    pub fn run_dir(&self) -> PathBuf {
+        if self.uid == 0 {
+            return PathBuf::from("/run/ampoule");
+        }
+        let own = self.path("XDG_RUNTIME_DIR").filter(|path| path.is_absolute()).map(Path::to_owned);
+        own.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", self.uid))).join("ampoule")
+    }
+
+    /// Where plaintext for a moment may lie: folders that are usually in memory, the user's own first.
+    pub fn volatile_dirs(&self) -> Vec<PathBuf> {
+        let own = self.path("XDG_RUNTIME_DIR").map(Path::to_owned);
+        own.into_iter().chain(["/dev/shm", "/run", "/tmp"].map(PathBuf::from)).collect()
+    }
+
+    /// The folders in which programs are looked for.
+    pub fn program_dirs(&self) -> Vec<PathBuf> {
+        let path = self.text("PATH").unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        path.split(':').filter(|folder| folder.starts_with('/')).map(PathBuf::from).collect()
+    }
+
+    /// Whether the shim's settings file is named, so that it must not be chosen for it.
+    pub fn names_shim_config(&self) -> bool {
+        self.path("AMPOULE_SHIM_CONFIG").is_some()
+    }
+
+    /// Whether the user asked for no colours (<https://no-color.org>).
+    pub fn no_color(&self) -> bool {
+        self.text("NO_COLOR").is_some() || self.text("TERM") == Some("dumb")
+    }
+
+    pub(super) fn passphrase_credential(&self) -> Option<PathBuf> {
+        Some(self.path("CREDENTIALS_DIRECTORY")?.join(PASSPHRASE_CREDENTIAL)).filter(|file| file.exists())
+    }
+
+    /// What the variables set, as if it had been said by flags.
+    pub(super) fn flags(&self) -> Result<Flags, ConfigError> {
+        Ok(Flags {
+            client: self.client_flags(),
+            state_dir: self.path("AMPOULE_STATE_DIR").map(Path::to_owned),
+            root_key: self.choice("AMPOULE_ROOT_KEY")?,
+            keyfile: self.path("AMPOULE_KEYFILE").map(Path::to_owned),
+            passphrase_file: self.path("AMPOULE_PASSPHRASE_FILE").map(Path::to_owned),
+            log_format: self.choice("AMPOULE_LOG_FORMAT")?,
+            log_level: self.text("AMPOULE_LOG_LEVEL").map(str::to_owned),
+            versions_kept: self.number("AMPOULE_VERSIONS_KEPT")?,
+        })
+    }
+
+    pub(super) fn client_flags(&self) -> ClientFlags {
+        let path = |name| self.path(name).map(Path::to_owned);
+        ClientFlags { config: path("AMPOULE_CONFIG"), socket: path("AMPOULE_SOCKET") }
+    }
+
+    /// A variable that is set to something.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn path(&self, name: &str) -> Option<&Path> {
+        self.text(name).map(Path::new)
+    }
+
+    fn choice<T: ValueEnum>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let names = T::value_variants().iter().filter_map(T::to_possible_value);
+        let expected = || names.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(" or ");
+        T::from_str(text, false).map(Some).map_err(|_| ConfigError::Variable { name, expected: expected() })
+    }
+
+    fn number(&self, name: &'static str) -> Result<Option<NonZeroU32>, ConfigError> {
+        let wrong = || ConfigError::Variable { name, expected: "a number from 1 on".to_owned() };
+        self.text(name).map(|text| text.parse().map_err(|_| wrong())).transpose()
+    }
+}

@@ -1,0 +1,57 @@
+//! Why settings can't be used.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why settings can't be used: a cause line, then a remedy line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the settings file {} can't be read: {error}\nMake it readable, or name another one with --config or AMPOULE_CONFIG.", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{}:{line}:{column}: {reason}\nCorrect the settings file; its keys are in docs/settings.md.", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A path depends on where the daemon was started.
+    #[error("{key} is \"{}\", which is not an absolute path\nBegin it with /.", path.display())]
+    Relative {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
+    /// A variable has a value that makes no sense.
+    #[error("the environment variable {name} is not understood\nSet it to {expected}.")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it can be.
+        expected: String,
+    },
+    /// No version would keep its value.
+    #[error("versions_kept is 0, and the current version would lose its value\nSet it to 1 or more.")]
+    NoVersionKept,
+    /// Both a keyfile and a passphrase are named.
+    #[error("both a keyfile and a passphrase file are set\nKeep the one that the vault was made with.")]
+    TwoRootKeys,
+    /// There is no place for it.
+    #[error("{key} is not set, and neither HOME nor the XDG variable that it follows from is\nSet {key}.")]
+    NoDefault {
+        /// The setting.
+        key: &'static str,
+    },
+}

@@ -1,0 +1,116 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+fn load(text: &str, variables: &Environment, flags: &Flags) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ampoule.yaml");
+    fs::write(&file, text).expect("written");
+    let mut flags = flags.clone();
+    flags.client.config = Some(file);
+    Settings::load(variables, &flags).map_err(|error| error.to_string())
+}
+
+fn plain(text: &str) -> Result<Settings, String> {
+    load(text, &Environment::new([], 0), &Flags::default())
+}
+
+#[test]
+fn defaults_of_root() {
+    let settings = plain("# nothing\n").expect("loads");
+    assert_eq!(settings.state_dir, Path::new("/var/lib/ampoule"));
+    assert_eq!(settings.socket, Path::new("/run/ampoule/ampoule.sock"));
+    assert_eq!(settings.root_key, RootKeySettings::Keyfile { path: None });
+    assert_eq!((settings.log.format, settings.log.level.as_str()), (LogFormat::Human, "info"));
+    assert_eq!(settings.versions_kept.get(), 10);
+}
+
+#[test]
+fn defaults_of_a_user() {
+    let home = Environment::new([("HOME", "/home/u"), ("XDG_STATE_HOME", ""), ("XDG_RUNTIME_DIR", "relative")], 1000);
+    let settings = load("{}", &home, &Flags::default()).expect("loads");
+    assert_eq!(settings.state_dir, Path::new("/home/u/.local/state/ampoule"));
+    assert_eq!(settings.socket, Path::new("/run/user/1000/ampoule/ampoule.sock"));
+    let set = Environment::new([("XDG_STATE_HOME", "/s"), ("XDG_RUNTIME_DIR", "/r")], 1000);
+    let settings = load("{}", &set, &Flags::default()).expect("loads");
+    assert_eq!((settings.state_dir, settings.socket), ("/s/ampoule".into(), "/r/ampoule/ampoule.sock".into()));
+    let error = load("{}", &Environment::new([], 1000), &Flags::default()).expect_err("no home");
+    assert!(error.contains("state_dir"), "{error}");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let file = "state_dir: /file\nsocket: /file.sock\nlog:\n  format: json\n  level: warn\nversions_kept: 3\n";
+    let settings = plain(file).expect("loads");
+    assert_eq!((settings.log.format, settings.versions_kept.get()), (LogFormat::Json, 3));
+    let variables = [("AMPOULE_STATE_DIR", "/var"), ("AMPOULE_SOCKET", "/var.sock"), ("AMPOULE_LOG_LEVEL", "debug")];
+    let environment = Environment::new(variables, 0);
+    let mut flags = Flags { versions_kept: NonZeroU32::new(5), ..Flags::default() };
+    flags.client.socket = Some("/flag.sock".into());
+    let settings = load(file, &environment, &flags).expect("loads");
+    assert_eq!((settings.state_dir, settings.socket), ("/var".into(), "/flag.sock".into()));
+    assert_eq!((settings.log.level.as_str(), settings.versions_kept.get()), ("debug", 5));
+}
+
+#[test]
+fn a_root_key_is_named_by_its_file_or_its_provider() {
+    let keyfile = |path: Option<&str>| RootKeySettings::Keyfile { path: path.map(PathBuf::from) };
+    let passphrase = |path: Option<&str>| RootKeySettings::Passphrase { file: path.map(PathBuf::from) };
+    let root_key = |text: &str| plain(text).map(|settings| settings.root_key);
+    assert_eq!(root_key("root_key: {keyfile: /k}"), Ok(keyfile(Some("/k"))));
+    assert_eq!(root_key("root_key: {passphrase_file: /p}"), Ok(passphrase(Some("/p"))));
+    assert_eq!(root_key("root_key: {provider: passphrase}"), Ok(passphrase(None)));
+    assert!(root_key("root_key: {keyfile: /k, passphrase_file: /p}").is_err());
+    let flags = Flags { passphrase_file: Some("/f".into()), ..Flags::default() };
+    let environment = Environment::new([("AMPOULE_KEYFILE", "/e")], 0);
+    let settings = load("root_key: {passphrase_file: /p}", &environment, &flags).expect("loads");
+    assert_eq!(settings.root_key, passphrase(Some("/f")));
+    let settings = load("root_key: {passphrase_file: /p}", &environment, &Flags::default()).expect("loads");
+    assert_eq!(settings.root_key, keyfile(Some("/e")));
+}
+
+#[test]
+fn a_systemd_credential_is_the_passphrase() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ampoule.passphrase");
+    fs::write(&file, "x").expect("written");
+    let environment = Environment::new([("CREDENTIALS_DIRECTORY", folder.path().to_str().expect("UTF-8"))], 0);
+    let settings = load("root_key: {provider: passphrase}", &environment, &Flags::default()).expect("loads");
+    assert_eq!(settings.root_key, RootKeySettings::Passphrase { file: Some(file) });
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    for (text, part) in [
+        ("socket: /s\nlgo: {}\n", ".yaml:2:1: "),
+        ("log:\n  format: xml\n", ".yaml:2:"),
+        ("log: [\n", ".yaml:"),
+        ("socket: /a\nsocket: /b\n", ".yaml:2:1: "),
+        ("versions_kept: ten", ".yaml:1:16: "),
+        ("versions_kept: 0", "versions_kept"),
+        ("socket: s", "socket is \"s\""),
+        ("state_dir: ./s", "state_dir is \"./s\""),
+        ("root_key: {keyfile: k}", "root_key.keyfile is \"k\""),
+    ] {
+        let error = plain(text).expect_err(text);
+        assert!(error.contains(part) && error.contains('\n'), "{text}: {error}");
+    }
+}
+
+#[test]
+fn variables_that_make_no_sense_are_named_and_not_shown() {
+    for name in ["AMPOULE_LOG_FORMAT", "AMPOULE_ROOT_KEY", "AMPOULE_VERSIONS_KEPT"] {
+        let error = load("{}", &Environment::new([(name, "hunter2")], 0), &Flags::default()).expect_err(name);
+        assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_client_that_names_the_socket_needs_no_file() {
+    let environment = Environment::new([("AMPOULE_CONFIG", "/nonexistent/ampoule.yaml")], 0);
+    let flags = ClientFlags { socket: Some("/s".into()), ..ClientFlags::default() };
+    assert_eq!(client_socket(&environment, &flags).expect("a socket"), Path::new("/s"));
+    let error = client_socket(&environment, &ClientFlags::default()).expect_err("no file").to_string();
+    assert!(error.contains("/nonexistent/ampoule.yaml"), "{error}");
+}

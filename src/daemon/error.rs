@@ -1,0 +1,73 @@
+//! Why the daemon did not start.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::seal::KeyError;
+use crate::store::StoreError;
+
+/// Why the daemon did not start: a cause line, then a remedy line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log level makes no sense.
+    #[error("log.level \"{level}\" is not understood: {reason}\nUse error, warn, info, debug or trace.")]
+    LogLevel {
+        /// What was given.
+        level: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The state directory can't be used.
+    #[error("the state directory {} can't be used: {reason}\nSet --state-dir or AMPOULE_STATE_DIR to a folder of the daemon's own.", path.display())]
+    StateDir {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another daemon has the state directory.
+    #[error("another daemon is using {}\nStop it first, or set --state-dir to another folder.", path.display())]
+    InUse {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// The socket can't be made.
+    #[error("the socket {} can't be made: {reason}\nSet --socket or AMPOULE_SOCKET to a path in a folder that exists or can be made.", path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another daemon listens there.
+    #[error("another daemon listens on {}\nStop it first, or set --socket to another path.", path.display())]
+    SocketInUse {
+        /// The socket's path.
+        path: PathBuf,
+    },
+    /// The process can't protect itself.
+    #[error("the process can't be hardened ({what}): {source}")]
+    Harden {
+        /// Which step.
+        what: &'static str,
+        /// What the kernel said.
+        source: nix::Error,
+    },
+    /// The passphrase file can't be read.
+    #[error("the passphrase file {} can't be read: {source}\nMake it readable for the daemon.", path.display())]
+    PassphraseFile {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A key can't be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Threads, timers or signals can't be had.
+    #[error("the daemon can't run: {0}")]
+    Runtime(io::Error),
+}

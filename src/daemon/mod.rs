@@ -1,0 +1,72 @@
+//! Composition: reads settings once, opens the vault, serves, stops.
+
+mod error;
+mod harden;
+mod keys;
+mod logging;
+mod socket;
+mod state;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use error::Error;
+
+use crate::api::{self, Server};
+use crate::authz::Policy;
+use crate::config::Settings;
+use crate::vault::Vault;
+
+/// Serves in the foreground until SIGTERM or SIGINT; the process's exit code.
+pub fn run(settings: &Settings) -> ExitCode {
+    if let Err(error) = logging::start(&settings.log).and_then(|()| serve(settings)) {
+        logging::fatal(&error);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(settings: &Settings) -> Result<(), Error> {
+    let started = Instant::now();
+    harden::process()?;
+    // Held until the end: a second daemon on the same state would not see this one's writes.
+    let state = state::claim(&settings.state_dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let store = state.open_store()?;
+    let ring = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
+    let policy = Policy::new(nix::unistd::geteuid().as_raw());
+    let vault = Vault::new(store, ring, policy, settings.versions_kept);
+    let socket = socket::bind(&settings.socket)?;
+    runtime.block_on(async {
+        let listener = UnixListener::from_std(socket.listener()?).map_err(Error::Runtime)?;
+        let (mut term, mut int) = (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?);
+        let stop = async {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            tracing::info!("stopping: requests under way are finished");
+            notify(sd_notify::NotifyState::Stopping);
+        };
+        let milliseconds = started.elapsed().as_millis();
+        tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
+        notify(sd_notify::NotifyState::Ready);
+        api::serve(Server { listener, services: api::services(&vault) }, stop).await;
+        Ok::<(), Error>(())
+    })?;
+    // The writer finishes what it was given before the lock goes.
+    drop(vault);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn stop_signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Error> {
+    signal(kind).map_err(Error::Runtime)
+}
+
+/// Tells systemd, if it started us (`sd_notify`(3)).
+fn notify(state: sd_notify::NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(error = error.to_string(), "systemd can't be told");
+    }
+}

@@ -1,0 +1,69 @@
+//! The unix socket: given by systemd, or made here.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+
+use super::Error;
+
+/// The socket, and whose it is to remove.
+pub(super) struct Socket {
+    listener: UnixListener,
+    made: Option<PathBuf>,
+}
+
+/// Takes the socket that systemd passed (`sd_listen_fds`(3)), or makes one with mode 0660.
+pub(super) fn bind(path: &Path) -> Result<Socket, Error> {
+    let failed = |error: io::Error| Error::Socket { path: path.to_owned(), reason: error.to_string() };
+    if let Some(listener) = ListenFd::from_env().take_unix_listener(0).map_err(failed)? {
+        return Ok(Socket { listener, made: None });
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        DirBuilder::new().recursive(true).create(folder).map_err(failed)?;
+        // Our umask hides what we make; others must reach the socket, whose own mode decides who may connect.
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(failed)?;
+    }
+    clear(path)?;
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
+    Ok(Socket { listener, made: Some(path.to_owned()) })
+}
+
+/// Removes a socket that a killed daemon left; anything else there is not ours to remove.
+fn clear(path: &Path) -> Result<(), Error> {
+    let failed = |reason: String| Error::Socket { path: path.to_owned(), reason };
+    let meta = match fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    if !meta.file_type().is_socket() {
+        return Err(failed("something else is there".to_owned()));
+    }
+    if UnixStream::connect(path).is_ok() {
+        return Err(Error::SocketInUse { path: path.to_owned() });
+    }
+    fs::remove_file(path).map_err(|error| failed(error.to_string()))
+}
+
+impl Socket {
+    /// A handle that an event loop can take over.
+    pub(super) fn listener(&self) -> Result<UnixListener, Error> {
+        let listener = self.listener.try_clone().map_err(Error::Runtime)?;
+        listener.set_nonblocking(true).map_err(Error::Runtime)?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            // The next start clears it if this fails.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
