@@ -42,9 +42,6 @@ pub enum ConfigError {
         /// What it can be.
         expected: String,
     },
-    /// No version would keep its value.
-    #[error("versions_kept is 0, and the current version would lose its value\nSet it to 1 or more.")]
-    NoVersionKept,
     /// Both a keyfile and a passphrase are named.
     #[error("both a keyfile and a passphrase file are set\nKeep the one that the vault was made with.")]
     TwoRootKeys,

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{ConfigError, LogFormat, RootKeyProvider};
 
@@ -12,18 +14,23 @@ use super::{ConfigError, LogFormat, RootKeyProvider};
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    #[serde(default, deserialize_with = "absolute")]
     pub(super) state_dir: Option<PathBuf>,
+    #[serde(default, deserialize_with = "absolute")]
     pub(super) socket: Option<PathBuf>,
     pub(super) root_key: Option<RootKey>,
     pub(super) log: Option<Log>,
-    pub(super) versions_kept: Option<u32>,
+    #[serde(default, deserialize_with = "positive")]
+    pub(super) versions_kept: Option<NonZeroU32>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RootKey {
     pub(super) provider: Option<RootKeyProvider>,
+    #[serde(default, deserialize_with = "absolute")]
     pub(super) keyfile: Option<PathBuf>,
+    #[serde(default, deserialize_with = "absolute")]
     pub(super) passphrase_file: Option<PathBuf>,
 }
 
@@ -52,9 +59,29 @@ impl File {
         serde_yaml::from_str_with_options(text, options()).map_err(|error| {
             let error = error.without_snippet();
             let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            ConfigError::Yaml { path: path.to_owned(), line, column, reason: error.to_string() }
+            let reason = error.to_string();
+            let reason = reason.trim_end_matches(&format!(" at line {line}, column {column}")).to_owned();
+            ConfigError::Yaml { path: path.to_owned(), line, column, reason }
         })
     }
+}
+
+/// A path that means the same wherever the daemon is started from; checked here, where its line is known.
+fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    match Option::<PathBuf>::deserialize(deserializer)? {
+        Some(path) if !path.is_absolute() => {
+            Err(D::Error::custom(format!("\"{}\" is not an absolute path: begin it with /", path.display())))
+        }
+        path => Ok(path),
+    }
+}
+
+/// As serde reads it, but with the place in the error.
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let number = Option::<u32>::deserialize(deserializer)?;
+    number
+        .map(|number| NonZeroU32::new(number).ok_or_else(|| D::Error::custom("expected a number from 1 on")))
+        .transpose()
 }
 
 fn options() -> serde_yaml::Options {

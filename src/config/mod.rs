@@ -89,8 +89,6 @@ impl Settings {
         let file = File::read(path, environment.default_file().as_deref())?;
         let root_key = root_key(&flags, file.root_key.unwrap_or_default(), environment)?;
         let log = file.log.unwrap_or_default();
-        let kept =
-            file.versions_kept.map(|kept| NonZeroU32::new(kept).ok_or(ConfigError::NoVersionKept)).transpose()?;
         Ok(Self {
             state_dir: absolute("state_dir", flags.state_dir.or(file.state_dir), || environment.state_dir())?,
             socket: absolute("socket", flags.client.socket.or(file.socket), || Some(environment.socket()))?,
@@ -99,7 +97,7 @@ impl Settings {
                 format: flags.log_format.or(log.format).unwrap_or_default(),
                 level: flags.log_level.or(log.level).unwrap_or_else(|| "info".to_owned()),
             },
-            versions_kept: flags.versions_kept.or(kept).unwrap_or(VERSIONS_KEPT),
+            versions_kept: flags.versions_kept.or(file.versions_kept).unwrap_or(VERSIONS_KEPT),
         })
     }
 }

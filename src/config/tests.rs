@@ -88,14 +88,20 @@ fn mistakes_are_named_with_their_place() {
         ("log: [\n", ".yaml:"),
         ("socket: /a\nsocket: /b\n", ".yaml:2:1: "),
         ("versions_kept: ten", ".yaml:1:16: "),
-        ("versions_kept: 0", "versions_kept"),
-        ("socket: s", "socket is \"s\""),
-        ("state_dir: ./s", "state_dir is \"./s\""),
-        ("root_key: {keyfile: k}", "root_key.keyfile is \"k\""),
+        ("versions_kept: 0", ".yaml:1:16: "),
+        ("socket: s", ".yaml:1:9: \"s\" is not an absolute path"),
+        ("log: {}\nstate_dir: ./s", ".yaml:2:12: \"./s\""),
+        ("root_key:\n  keyfile: k\n", ".yaml:2:12: \"k\""),
     ] {
         let error = plain(text).expect_err(text);
         assert!(error.contains(part) && error.contains('\n'), "{text}: {error}");
     }
+}
+
+#[test]
+fn paths_elsewhere_are_absolute_too() {
+    let error = load("{}", &Environment::new([("AMPOULE_SOCKET", "s")], 0), &Flags::default()).expect_err("relative");
+    assert!(error.contains("socket is \"s\""), "{error}");
 }
 
 #[test]
