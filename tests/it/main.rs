@@ -1,5 +1,13 @@
 //! Ampoule as its users meet it: the real daemon, command line, shim, runtimes and engines.
 
+mod canary;
+mod cli_bad_input;
+mod crash_shim;
+mod daemon_away;
 mod inheritance;
+mod injection;
+mod race;
+mod refusal;
+mod strace;
 mod support;
 mod transparency;

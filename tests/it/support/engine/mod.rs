@@ -16,6 +16,11 @@ pub(crate) trait Engine {
     /// Creates, starts, waits for the end and removes; the output is the container's.
     fn run(&self, request: &Request) -> Ran;
 
+    /// The same for a container that prints its environment; as standard output, whichever way it came out.
+    fn run_printing_environment(&self, request: &Request) -> Ran {
+        self.run(request)
+    }
+
     /// Creates without starting: the runtime has read its configuration and waits.
     fn create(&self, id: &str, request: &Request) -> Ran;
 

@@ -1,0 +1,155 @@
+//! `kill -9` of the shim, of its helper, or of both, at random moments of a create.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::bundle::{Bundle, Request};
+use crate::support::engine::{Bare, Engine, on_every_runtime};
+use crate::support::process::{Job, wait_until};
+use crate::support::rig::Rig;
+use crate::support::search::Needle;
+
+const ROUNDS: usize = 100;
+
+/// What is killed in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// The process that the caller started: the shim, later the runtime.
+    Shim,
+    /// One of the processes that the shim left to feed the runtime.
+    OneHelper,
+    /// All of them, but not the runtime.
+    EveryHelper,
+    /// All of them and the shim.
+    Everything,
+}
+
+const VICTIMS: [Victim; 4] = [Victim::Shim, Victim::OneHelper, Victim::EveryHelper, Victim::Everything];
+
+/// Whatever was killed and when: no plaintext on disk, nothing hangs, and the next create works and heals the bundle.
+fn killed_at_random_moments(rig: &Rig<Bare>) {
+    let needle = Needle::random();
+    let secret = rig.daemon.cli().add(needle.value());
+    let request = Request::printing_environment().env("A", &format!("ampoule://{secret}"));
+    let bundle = rig.engine.bundle("shared", &request);
+    let usual = usual_time(rig, &bundle);
+    let path = bundle.path.to_str().expect("UTF-8");
+    let site = rig.engine.site();
+    let mut cut_short = 0;
+    for (round, victim) in VICTIMS.into_iter().cycle().take(ROUNDS).enumerate() {
+        let id = rig.engine.fresh_id();
+        let mut job = site.realm.start(&mut site.runtime(&["create", "--bundle", path, &id]), b"");
+        thread::sleep(usual * random_below(110) / 100);
+        strike(rig, victim, &mut job);
+        let check = || {
+            wait_until("the helpers have gone", || helpers(rig, 0).is_empty());
+            let plain = [needle.search(site.folder()), needle.search(&site.realm.outside("/run"))].concat();
+            assert!(plain.is_empty(), "round {round}, {victim:?}: {plain:?}");
+        };
+        let next = || {
+            let after = rig.engine.call("run", &bundle, &rig.engine.fresh_id());
+            assert_eq!(after.code(), 0, "round {round}, {victim:?}: {}", after.err());
+            assert!(after.out().contains(needle.value()), "round {round}, {victim:?}: the container has no value");
+        };
+        if victim == Victim::EveryHelper {
+            // Nobody is left to tell a waiting runtime that nothing will come: the next create does.
+            next();
+        }
+        cut_short += usize::from(job.wait().code() != 0);
+        check();
+        // What the runtime left of the container that was cut short is not the shim's to remove.
+        rig.engine.delete(&id);
+        next();
+        assert!(bundle.is_pristine(), "round {round}, {victim:?}: the bundle is not as it was");
+    }
+    assert!(
+        cut_short > ROUNDS / 4,
+        "only {cut_short} of {ROUNDS} creates were cut short: the moments are badly chosen"
+    );
+}
+
+fn strike(rig: &Rig<Bare>, victim: Victim, job: &mut Job) {
+    if matches!(victim, Victim::Shim | Victim::Everything) {
+        job.kill();
+    }
+    match victim {
+        Victim::Shim => {}
+        Victim::OneHelper => {
+            let helpers = helpers(rig, job.pid());
+            let chosen = random_below(u32::try_from(helpers.len()).expect("few").max(1)) as usize;
+            helpers.get(chosen).into_iter().for_each(|&pid| kill_9(pid));
+        }
+        Victim::EveryHelper | Victim::Everything => helpers(rig, job.pid()).into_iter().for_each(kill_9),
+    }
+}
+
+/// The time of an undisturbed create here, so that the moments of killing are spread over it.
+fn usual_time(rig: &Rig<Bare>, bundle: &Bundle) -> Duration {
+    let times = (0..3).map(|_| {
+        let id = rig.engine.fresh_id();
+        let started = Instant::now();
+        rig.engine.call("create", bundle, &id).ok();
+        let took = started.elapsed();
+        rig.engine.delete(&id).ok();
+        took
+    });
+    times.max().expect("three")
+}
+
+fn random_below(limit: u32) -> u32 {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).expect("randomness");
+    u32::from_ne_bytes(random) % limit
+}
+
+fn kill_9(pid: u32) {
+    // It may have done its work meanwhile.
+    let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+}
+
+/// The processes in the realm that run the shim's program, but for one.
+fn helpers(rig: &Rig<Bare>, but: u32) -> Vec<u32> {
+    let site = rig.engine.site();
+    let shim = fs::canonicalize(&site.program).expect("shim");
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let runs_shim = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == shim);
+    pids.filter(|&pid| pid != but && runs_shim(pid) && site.realm.holds(pid)).collect()
+}
+
+/// A create that was cut down with its helper may leave the pipe in the place of the configuration.
+fn a_leftover_pipe_is_healed(rig: &Rig<Bare>) {
+    let secret = rig.daemon.cli().add("alpha");
+    let request = Request::printing_environment().env("A", &format!("ampoule://{secret}"));
+    let bundle = rig.engine.bundle("shared", &request);
+    let path = bundle.path.to_str().expect("UTF-8");
+    let site = rig.engine.site();
+    let usual = usual_time(rig, &bundle);
+    let mut left_over = 0;
+    for _ in 0..ROUNDS {
+        let id = rig.engine.fresh_id();
+        let mut job = site.realm.start(&mut site.runtime(&["create", "--bundle", path, &id]), b"");
+        let is_swapped = || fs::symlink_metadata(bundle.config_path()).is_ok_and(|meta| !meta.is_file());
+        let started = Instant::now();
+        while !is_swapped() && started.elapsed() < usual * 2 {
+            std::hint::spin_loop();
+        }
+        strike(rig, Victim::Everything, &mut job);
+        job.wait();
+        left_over += u32::from(is_swapped());
+        rig.engine.delete(&id);
+        let after = rig.engine.call("run", &bundle, &rig.engine.fresh_id());
+        assert_eq!(after.code(), 0, "{}", after.err());
+        assert!(after.out().contains("A=alpha\0") && bundle.is_pristine());
+        if left_over == 10 {
+            break;
+        }
+    }
+    assert!(left_over > 0, "not once was the pipe left: this test shows nothing");
+}
+
+on_every_runtime!(killed_at_random_moments, a_leftover_pipe_is_healed);

@@ -1,0 +1,47 @@
+//! Another user's process on the daemon's socket.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::process::{Job, wait_until};
+use super::programs;
+
+/// Not a user of this machine, and not root.
+pub(crate) const UID: u32 = 12345;
+
+/// Listens, takes every connection and writes down all that is sent.
+pub(crate) struct Impostor(Job);
+
+/// The kernel tells a client the user who called `listen`.
+const SCRIPT: &str = r"
+    use Socket;
+    my ($path, $uid) = @ARGV;
+    socket(my $listener, PF_UNIX, SOCK_STREAM, 0) or die $!;
+    bind($listener, sockaddr_un($path)) or die $!;
+    chown $uid, $uid, $path or die $!;
+    $> = $uid;
+    listen($listener, 5) or die $!;
+    while (accept(my $client, $listener)) {
+        while (sysread($client, my $bytes, 4096)) { syswrite(STDOUT, $bytes) }
+    }
+";
+
+impl Impostor {
+    pub(crate) fn listen(socket: &Path) -> Self {
+        let mut perl = Command::new(programs::system("perl", "perl-base"));
+        perl.args(["-e", SCRIPT]).arg(socket).arg(UID.to_string());
+        let job = Job::start(&mut perl, b"", Command::spawn);
+        wait_until("the impostor listens", || {
+            let sockets = std::fs::read_to_string("/proc/net/unix").expect("/proc/net/unix");
+            // The flag of a socket that listens (`__SO_ACCEPTCON`).
+            sockets.lines().any(|line| line.ends_with(&*socket.to_string_lossy()) && line.contains(" 00010000 "))
+        });
+        Self(job)
+    }
+
+    /// All that it was told.
+    pub(crate) fn heard(mut self) -> Vec<u8> {
+        self.0.kill();
+        self.0.wait().stdout
+    }
+}
