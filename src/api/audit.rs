@@ -33,7 +33,7 @@ impl AuditService for AuditApi {
         let page = self.vault.log(&caller, request.first_index, request.max_entries, object).await;
         let page = page.map_err(|error| connect_error(&error))?;
         let entries = page.entries.into_iter().map(entry).collect::<Result<_, _>>()?;
-        Response::ok(ListEntriesResponse { entries, next_index: page.next, ..ListEntriesResponse::default() })
+        Response::ok(ListEntriesResponse { entries, next_index: page.next })
     }
 }
 
@@ -41,5 +41,5 @@ fn entry(row: AuditRow) -> Result<AuditEntry, ConnectError> {
     let index = row.index;
     let text = String::from_utf8(row.entry);
     let entry = text.map_err(|_| ConnectError::data_loss(format!("audit entry {index} is not UTF-8")))?;
-    Ok(AuditEntry { index, entry, ..AuditEntry::default() })
+    Ok(AuditEntry { index, entry })
 }

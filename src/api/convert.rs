@@ -67,7 +67,6 @@ pub(super) fn metadata(object: &Object, version: VersionInfo) -> VaultObjectMeta
         created_at: MessageField::some(timestamp(version.created_at)),
         deleted_at: object.deleted_at.map(timestamp).into(),
         labels: object.labels.iter().map(wire_label).collect(),
-        ..VaultObjectMetadata::default()
     }
 }
 
@@ -76,7 +75,7 @@ pub(super) fn invalid(error: impl Display) -> ConnectError {
 }
 
 fn wire_label(label: &Label) -> WireLabel {
-    WireLabel { name: label.name().to_owned(), value: label.value().to_owned(), ..WireLabel::default() }
+    WireLabel { name: label.name().to_owned(), value: label.value().to_owned() }
 }
 
 fn timestamp(at: Timestamp) -> WireTimestamp {

@@ -35,7 +35,7 @@ impl InjectionService for InjectionApi {
         let resolved = self.vault.resolve(&caller, container, references).await;
         let resolved = resolved.map_err(|error| connect_error(&error))?;
         let secrets = resolved.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
-        Response::ok(ResolveResponse { secrets, ..ResolveResponse::default() })
+        Response::ok(ResolveResponse { secrets })
     }
 }
 
@@ -58,6 +58,5 @@ fn resolved_secret(resolved: Resolved) -> Result<ResolvedSecret, ConnectError> {
         object_id: resolved.object.to_string(),
         version: resolved.version.to_string(),
         name: resolved.name,
-        ..ResolvedSecret::default()
     })
 }

@@ -14,7 +14,7 @@ use super::{caller, error::connect_error};
 use crate::domain::Description;
 use crate::vault::{Disclosure, NewObject, Vault};
 
-/// A request header that asks DescribeObject for metadata only: the value is then not opened at all.
+/// A request header that asks `DescribeObject` for metadata only: the value is then not opened at all.
 const METADATA_ONLY: &str = "ampoule-metadata-only";
 
 pub(super) struct VaultApi {
@@ -75,7 +75,6 @@ impl VaultService for VaultApi {
             metadata: MessageField::some(metadata(&found.object, found.object.current)),
             value: found.value.as_ref().map(secret_text).transpose()?.unwrap_or_default(),
             previous: found.previous.iter().map(|version| metadata(&found.object, *version)).collect(),
-            ..DescribeObjectResponse::default()
         })
     }
 
@@ -88,7 +87,7 @@ impl VaultService for VaultApi {
         let filter = filter(request.to_owned_message().label_filter)?;
         let objects = self.vault.list(&caller, filter).await.map_err(|error| connect_error(&error))?;
         let objects = objects.iter().map(|object| metadata(object, object.current)).collect();
-        Response::ok(ListObjectsResponse { objects, ..ListObjectsResponse::default() })
+        Response::ok(ListObjectsResponse { objects })
     }
 
     async fn delete_object(
