@@ -3,6 +3,9 @@
 //! The peer is PostgreSQL on the same disk in the same run, doing the least that could be called the same: a stored
 //! function that inserts an entry and returns a value, committed before the answer, driven by pgbench.
 
+#![allow(clippy::print_stdout, reason = "what a benchmark finds, it prints")]
+#![allow(clippy::cast_precision_loss, reason = "its numbers are far below the 52 bits that a float keeps")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -12,30 +12,30 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The value that so many percent are below, of a sorted list.
-pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 
 /// The resident set of a process in KiB, as `/proc` tells it.
-pub fn resident_kib(pid: u32) -> u64 {
+pub(crate) fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// The daemon, on a temporary directory.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     folder: TempDir,
     /// Its socket.
-    pub socket: PathBuf,
+    pub(crate) socket: PathBuf,
     /// From its start to its first answer.
-    pub start: Duration,
+    pub(crate) start: Duration,
 }
 
 impl Daemon {
     /// Starts the release build beside this benchmark. A first start, which makes keys and database, comes before.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         Self::launch(&folder).1.stop();
         let (start, child) = Self::launch(&folder);
@@ -62,12 +62,12 @@ impl Daemon {
     }
 
     /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Stores a secret; its id.
-    pub fn add_secret(&self, value: &str) -> String {
+    pub(crate) fn add_secret(&self, value: &str) -> String {
         let body = serde_json::json!({ "value": value }).to_string();
         let mut stream = UnixStream::connect(&self.socket).expect("the daemon listens");
         let head = "POST /namespace.cloud.vault.v1beta.VaultService/CreateObject HTTP/1.1\r\nhost: localhost\r\n\
@@ -81,7 +81,7 @@ impl Daemon {
     }
 
     /// The folder that everything of this daemon is in.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -113,7 +113,7 @@ fn stop(child: &mut Child) {
 }
 
 /// PostgreSQL from Debian, on a temporary directory, as the user postgres.
-pub struct Postgres {
+pub(crate) struct Postgres {
     folder: TempDir,
     bin: PathBuf,
     server: Child,
@@ -121,7 +121,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Starts a server with its default, durable settings.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let bin = newest_postgres();
         let folder = TempDir::new().expect("a folder");
         let status = Command::new("chown").arg("postgres").arg(folder.path()).status().expect("chown");
@@ -162,7 +162,7 @@ impl Postgres {
     }
 
     /// Audited reads a second by so many clients over its unix socket.
-    pub fn audited_reads_per_second(&self, clients: usize) -> f64 {
+    pub(crate) fn audited_reads_per_second(&self, clients: usize) -> f64 {
         let script = self.folder.path().join("read.sql");
         let entry = "x".repeat(400);
         fs::write(&script, format!("SELECT audited_read('sec_a', '{entry}');\n")).expect("written");
