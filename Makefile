@@ -1,0 +1,29 @@
+# What can be done here. What takes more than a line is under scripts/.
+PREFIX ?= /usr/local
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN = $(DESTDIR)$(PREFIX)/bin
+
+help: ## Show this menu
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+deps: ## Install what the tests need beyond Rust: Debian's packages and cargo-deny
+	scripts/deps.sh
+build: ## Build ampoule, and ampoule-shim as a static program, into target/release
+	scripts/build.sh
+demo: deps build ## Store a secret, start a container that asks for it, search for it elsewhere
+	tests/demo.sh $(TARGET)/release
+test: deps lint ## Run everything that a change must pass
+	scripts/test.sh
+bench: build ## Measure, beside PostgreSQL on the same disk
+	scripts/deps.sh bench
+	cargo bench --locked --workspace --bench '*'
+lint: ## Check format, lints, documentation links and dependencies
+	scripts/lint.sh
+audit: ## Look the dependencies up in the advisory database, which is fetched
+	PATH="$$PATH:$(TARGET)/tools/bin" cargo deny check advisories
+install: ## Copy what was built to PREFIX/bin (/usr/local/bin), below DESTDIR
+	install -D -m 0755 -t $(BIN) $(TARGET)/release/ampoule $(TARGET)/release/ampoule-shim
+	for runtime in runc crun youki; do ln -sfn ampoule-shim $(BIN)/ampoule-$$runtime; done
+
+.PHONY: help deps build demo test bench lint audit install
+.NOTPARALLEL:

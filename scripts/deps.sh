@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what the tests need beyond Rust. Quick when everything is there.
+#
+#     scripts/deps.sh [bench]     with `bench`, also what the benchmarks compare with
+set -eu
+cd "$(dirname "$0")/.."
+
+tools=${CARGO_TARGET_DIR:-target}/tools
+cargo_deny=0.20.2
+
+# SQLite is C and libFuzzer C++.
+packages="g++"
+# The engines and runtimes that containers are started with, and what is in these containers.
+packages="$packages runc crun podman conmon uidmap busybox-static"
+# What tests watch, isolate and imitate processes with.
+packages="$packages strace util-linux coreutils tar perl-base"
+# A client of the API that shares no code with it.
+packages="$packages python3-grpcio python3-grpc-tools"
+if [ "${1:-}" = bench ]; then
+    packages="$packages postgresql"
+fi
+
+is_installed() {
+    [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+command -v dpkg-query >/dev/null || { echo "error: this is not Debian: install by hand: $packages" >&2; exit 1; }
+missing=
+for package in $packages; do
+    is_installed "$package" || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    [ "$(id -u)" -eq 0 ] || { echo "error: not root: run \`sudo apt-get install$missing\`" >&2; exit 1; }
+    echo "installing:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update --quiet=2
+    # shellcheck disable=SC2086 # a list of words
+    apt-get install --quiet=2 --yes --no-install-recommends $missing </dev/null
+fi
+
+if ! PATH="$PATH:$tools/bin" command -v cargo-deny >/dev/null; then
+    echo "installing: cargo-deny $cargo_deny into $tools"
+    # Unoptimized: a minute less to compile, a second more to run.
+    cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" cargo-deny --version "$cargo_deny"
+    rm -r "$tools/build"
+fi
+echo "everything that is needed is installed"

@@ -1,0 +1,15 @@
+#!/bin/sh
+# What is found without running anything.
+set -eu
+cd "$(dirname "$0")/.."
+
+PATH="$PATH:${CARGO_TARGET_DIR:-target}/tools/bin"
+command -v cargo-deny >/dev/null || { echo "error: cargo-deny is missing: run \`make deps\`" >&2; exit 1; }
+
+cargo fmt --all --check
+cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
+# The documentation is read in the source, where a link to a private item leads somewhere too.
+RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
+    cargo doc --locked --workspace --all-features --no-deps --document-private-items
+# An exception that is needed no longer is an error too.
+cargo deny --locked check --deny unmatched-skip bans licenses sources

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs every test. Nothing is skipped: what is missing fails.
+set -eu
+cd "$(dirname "$0")/.."
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+
+# A shim with places to kill it at. Built for the whole workspace, so that its dependencies are those of the tests.
+cargo build --locked --workspace --bin ampoule-shim --features ampoule-shim/phases
+install -D -m 0755 "$target/debug/ampoule-shim" "$target/phases/ampoule-shim"
+export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim"
+
+cargo test --locked --workspace --doc
+cargo test --locked --workspace --no-fail-fast --lib --bins --tests
