@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, on_every_runtime};
 use crate::support::process::{Job, wait_until};
+use crate::support::random::random_below;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
@@ -98,12 +99,6 @@ fn usual_time(rig: &Rig<Bare>, bundle: &Bundle) -> Duration {
         took
     });
     times.max().expect("three")
-}
-
-fn random_below(limit: u32) -> u32 {
-    let mut random = [0; 4];
-    getrandom::fill(&mut random).expect("randomness");
-    u32::from_ne_bytes(random) % limit
 }
 
 fn kill_9(pid: u32) {
