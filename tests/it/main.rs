@@ -12,3 +12,4 @@ mod refusal;
 mod strace;
 mod support;
 mod transparency;
+mod update_race;
