@@ -48,6 +48,19 @@ pub(super) fn open(
     kek: &Key,
     sealed: &SealedValue,
 ) -> Result<SecretBytes, OpenError> {
+    let (dek, value) = unwrap(context, kek_id, kek, sealed)?;
+    let value = aead::open(&value_key(&dek), &context.of_value(FORMAT), value).ok_or(OpenError::Altered)?;
+    Ok(SecretBytes::from(value))
+}
+
+/// Unwraps the data key, whose associated data is the place where it lies, and returns it with the value that it
+/// commits to, still sealed.
+pub(super) fn unwrap<'a>(
+    context: &SealContext<'_>,
+    kek_id: KekId,
+    kek: &Key,
+    sealed: &'a SealedValue,
+) -> Result<(Key, &'a [u8]), OpenError> {
     let wrapped = sealed.wrapped_dek.get(1 + KekId::LEN..).ok_or(OpenError::Altered)?;
     let dek = aead::open(kek, &context.of_data_key(FORMAT, kek_id), wrapped).map(SecretBytes::from);
     let dek = dek.and_then(|bytes| Key::from_slice(bytes.expose())).ok_or(OpenError::Altered)?;
@@ -55,11 +68,7 @@ pub(super) fn open(
     let (format, rest) = sealed.ciphertext.split_first().ok_or(OpenError::Altered)?;
     known(*format)?;
     let (committed, value) = rest.split_first_chunk::<COMMITMENT>().ok_or(OpenError::Altered)?;
-    if *committed != commitment(&dek) {
-        return Err(OpenError::Altered);
-    }
-    let value = aead::open(&value_key(&dek), &context.of_value(FORMAT), value).ok_or(OpenError::Altered)?;
-    Ok(SecretBytes::from(value))
+    if *committed == commitment(&dek) { Ok((dek, value)) } else { Err(OpenError::Altered) }
 }
 
 fn known(format: u8) -> Result<(), OpenError> {

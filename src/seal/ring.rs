@@ -81,8 +81,20 @@ impl KeyRing {
         if !recorded.covers(context.object, context.version.version) {
             return Err(OpenError::NotRecorded);
         }
+        let (id, kek) = self.kek_of(sealed)?;
+        envelope::open(context, id, kek, sealed)
+    }
+
+    /// Checks that a sealed value lies where it was sealed, with everything that it was sealed for. The value stays
+    /// sealed, so this needs no proof; nor does it notice damage of the value alone.
+    pub fn verify(&self, context: &SealContext<'_>, sealed: &SealedValue) -> Result<(), OpenError> {
+        let (id, kek) = self.kek_of(sealed)?;
+        envelope::unwrap(context, id, kek, sealed).map(drop)
+    }
+
+    fn kek_of(&self, sealed: &SealedValue) -> Result<(KekId, &Key), OpenError> {
         let id = envelope::kek_id(sealed)?;
         let kek = self.keys.get(&id).ok_or(OpenError::UnknownKek { id })?;
-        envelope::open(context, id, kek, sealed)
+        Ok((id, kek))
     }
 }

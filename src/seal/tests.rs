@@ -121,7 +121,9 @@ fn a_value_opens_only_where_it_was_sealed() {
         let recorded = recorded(there.object, there.version.version);
         let result = opened.ring.open(&there, &opened.sealed, &recorded);
         assert_eq!(result.err(), Some(OpenError::Altered), "{what}");
+        assert_eq!(opened.ring.verify(&there, &opened.sealed), Err(OpenError::Altered), "{what}");
     }
+    assert_eq!(opened.ring.verify(&here, &opened.sealed), Ok(()));
 }
 
 #[test]

@@ -38,10 +38,11 @@ impl Vault {
     /// Describes a secret.
     pub async fn describe(&self, caller: &Caller, id: ObjectId, disclosure: Disclosure) -> Result<Described, Error> {
         let grant = self.permit(caller, Action::Describe, Some(&id)).await?;
+        let vault = self.clone();
         let (result, recorded) = self
             .store
             .write(move |tx| {
-                let result = find(tx, &id, disclosure)?;
+                let result = vault.find(tx, &id, disclosure)?;
                 let (action, version, outcome) = match &result {
                     Ok(found) if found.stored.is_some() => (Action::Reveal, Some(found), Outcome::Ok),
                     Ok(found) => (Action::Describe, Some(found), Outcome::Ok),
@@ -63,19 +64,26 @@ impl Vault {
             }
         }
     }
-}
 
-fn find(
-    tx: &mut (impl ReadTx + ?Sized),
-    id: &ObjectId,
-    disclosure: Disclosure,
-) -> Result<Result<Found, Refusal>, StoreError> {
-    let object = match load::object(tx, id)? {
-        Ok(object) => object,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let previous = tx.versions_before(id, object.current.version, PREVIOUS)?;
-    let reveal = object.revealable && object.deleted_at.is_none() && disclosure == Disclosure::ValueIfRevealable;
-    let stored = if reveal { load::version(tx, &object, None)?.map(Some) } else { Ok(None) };
-    Ok(stored.map(|stored| Found { object, stored, previous }))
+    fn find(
+        &self,
+        tx: &mut (impl ReadTx + ?Sized),
+        id: &ObjectId,
+        disclosure: Disclosure,
+    ) -> Result<Result<Found, Refusal>, StoreError> {
+        let object = match load::object(tx, id)? {
+            Ok(object) => object,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let previous = tx.versions_before(id, object.current.version, PREVIOUS)?;
+        if object.deleted_at.is_some() {
+            // Its keys are gone, and with them what could vouch for the row.
+            return Ok(Ok(Found { object, stored: None, previous }));
+        }
+        let reveal = object.revealable && disclosure == Disclosure::ValueIfRevealable;
+        Ok(load::version(tx, &object, None)?.and_then(|stored| {
+            self.verify(&object, &stored)?;
+            Ok(Found { object, stored: reveal.then_some(stored), previous })
+        }))
+    }
 }

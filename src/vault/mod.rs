@@ -63,6 +63,14 @@ impl Vault {
         self.ring.open(&self.context(object, stored.info), sealed, recorded)
     }
 
+    /// Checks that a version lies where it was sealed, so that its time, its labels and whether it is revealable are
+    /// what they were.
+    fn verify(&self, object: &Object, stored: &StoredVersion) -> Result<(), Refusal> {
+        let sealed = stored.sealed.as_ref().ok_or(OpenError::Altered);
+        let verified = sealed.and_then(|sealed| self.ring.verify(&self.context(object, stored.info), sealed));
+        verified.map_err(|error| Refusal::Tampered { object: object.id.clone(), reason: error.to_string() })
+    }
+
     fn context<'a>(&self, object: &'a Object, version: VersionInfo) -> SealContext<'a> {
         SealContext {
             vault: self.store.vault_id(),

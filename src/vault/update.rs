@@ -20,7 +20,7 @@ impl Vault {
         let vault = self.clone();
         let (result, _) = self
             .store
-            .write(move |tx| match expect(tx, &id, expected)? {
+            .write(move |tx| match vault.genuine(tx, &id, expected)? {
                 Ok(object) => Ok(Ok(vault.add_version(tx, &grant, object, &value)?)),
                 Err(refusal) => {
                     tx.append(&entry(grant.caller(), Action::Update, Some(&id), expected, refusal.outcome()))?;
@@ -29,6 +29,22 @@ impl Vault {
             })
             .await?;
         Ok(result.map_err(Error::Refused)??)
+    }
+
+    /// The same as [`expect`], if its row is what the current version was sealed for. The next version is sealed for
+    /// that row too: whoever had made it revealable would then be shown the next value.
+    fn genuine(
+        &self,
+        tx: &mut dyn WriteTx,
+        id: &ObjectId,
+        expected: Option<Version>,
+    ) -> Result<Result<Object, Refusal>, StoreError> {
+        let object = match expect(tx, id, expected)? {
+            Ok(object) => object,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let stored = load::version(tx, &object, None)?;
+        Ok(stored.and_then(|stored| self.verify(&object, &stored)).map(|()| object))
     }
 
     fn add_version(
