@@ -14,7 +14,7 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
         Error::Unresolved(failures) => {
             failures.first().map_or(ErrorCode::Internal, |(_, refusal)| refusal_code(refusal))
         }
-        Error::Store(StoreError::Damaged { .. }) => ErrorCode::DataLoss,
+        Error::Store(StoreError::Damaged { .. } | StoreError::Malformed { .. }) => ErrorCode::DataLoss,
         Error::Store(_) => ErrorCode::Unavailable,
         Error::Key(_) => ErrorCode::Internal,
     };

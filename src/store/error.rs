@@ -21,6 +21,16 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// What the database holds about a secret is nothing that this program wrote.
+    #[error(
+        "secret {object} can't be read, its row makes no sense: {reason}\nRestore the database from a backup; keep the damaged file."
+    )]
+    Malformed {
+        /// The secret, as the row names it.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The database was written by a later version of this program.
     #[error("the database {} has schema {found}, this program knows {known}\nUpgrade ampoule.", path.display())]
     Newer {

@@ -75,7 +75,10 @@ impl Vault {
             Ok(object) => object,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let previous = tx.versions_before(id, object.current.version, PREVIOUS)?;
+        let previous = match load::previous(tx, &object, PREVIOUS)? {
+            Ok(previous) => previous,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if object.deleted_at.is_some() {
             // Its keys are gone, and with them what could vouch for the row.
             return Ok(Ok(Found { object, stored: None, previous }));

@@ -1,6 +1,6 @@
 //! Reading a secret, and noticing when the row is not the one that the log knows.
 
-use crate::domain::{Object, ObjectId, Version};
+use crate::domain::{Object, ObjectId, Version, VersionInfo};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
 use super::Refusal;
@@ -9,8 +9,11 @@ use super::Refusal;
 ///
 /// An older row that was put back still opens: its seal is genuine. What it can't do is agree with the log.
 pub(super) fn object(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<Result<Object, Refusal>, StoreError> {
-    let found = tx.object(id)?;
-    let logged = tx.last_mutation(id)?;
+    let read = tx.object(id).and_then(|found| Ok((found, tx.last_mutation(id)?)));
+    let (found, logged) = match sound(id, read)? {
+        Ok(read) => read,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     Ok(match (found, logged) {
         (None, None) => Err(Refusal::unknown(id)),
         (Some(object), Some(last))
@@ -45,9 +48,28 @@ pub(super) fn version(
     if version > current {
         return Ok(Err(Refusal::UnknownVersion { object: id(), version, current }));
     }
-    Ok(match tx.version(&object.id, version)? {
+    Ok(sound(&object.id, tx.version(&object.id, version))?.and_then(|found| match found {
         Some(stored) if stored.sealed.is_some() => Ok(stored),
         Some(_) if version < current => Err(Refusal::Destroyed { object: id(), version }),
         _ => Err(Refusal::Tampered { object: id(), reason: format!("its version {version} is missing") }),
-    })
+    }))
+}
+
+/// The newest versions before the current one, newest first.
+pub(super) fn previous(
+    tx: &mut (impl ReadTx + ?Sized),
+    object: &Object,
+    most: u32,
+) -> Result<Result<Vec<VersionInfo>, Refusal>, StoreError> {
+    sound(&object.id, tx.versions_before(&object.id, object.current.version, most))
+}
+
+/// A row that makes no sense belongs to its secret alone: the refusal names it, and the log can say so.
+fn sound<T>(id: &ObjectId, read: Result<T, StoreError>) -> Result<Result<T, Refusal>, StoreError> {
+    match read {
+        Err(StoreError::Malformed { reason, .. }) => {
+            Ok(Err(Refusal::Tampered { object: id.clone(), reason: format!("its row makes no sense ({reason})") }))
+        }
+        read => read.map(Ok),
+    }
 }

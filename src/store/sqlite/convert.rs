@@ -10,7 +10,7 @@ use crate::store::{StoreError, StoredVersion};
 
 /// The columns that [`object`] reads.
 pub(super) const OBJECT_COLUMNS: &str = "o.object_id, o.description, o.revealable, o.labels, o.current, o.deleted_at, \
-     (SELECT v.created_at FROM versions v WHERE v.object_id = o.object_id AND v.version = o.current)";
+     (SELECT v.created_at FROM versions v WHERE v.object_id = o.object_id AND v.version = o.current) AS created_at";
 
 pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
     let deleted_at: Option<i64> = row.get(5)?;
@@ -75,10 +75,28 @@ pub(super) fn bad(column: usize, error: impl std::error::Error + Send + Sync + '
 
 /// What an error of SQLite means to a caller.
 pub(super) fn store_error(path: &Path, error: &rusqlite::Error) -> StoreError {
-    use rusqlite::Error as E;
     let (path, reason) = (path.to_owned(), error.to_string());
-    let code = error.sqlite_error_code();
-    let damaged = matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        || matches!(error, E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..));
-    if damaged { StoreError::Damaged { path, reason } } else { StoreError::Unavailable { path, reason } }
+    let corrupt = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    if corrupt || is_malformed(error) {
+        StoreError::Damaged { path, reason }
+    } else {
+        StoreError::Unavailable { path, reason }
+    }
+}
+
+/// The same where the statement is about one secret: a row that makes no sense then has a name.
+pub(super) fn row_error(path: &Path, object: &str, error: &rusqlite::Error) -> StoreError {
+    if is_malformed(error) {
+        return StoreError::Malformed { object: object.to_owned(), reason: error.to_string() };
+    }
+    store_error(path, error)
+}
+
+/// Whether a column holds what this program never wrote.
+fn is_malformed(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        error,
+        E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..) | E::Utf8Error(..)
+    )
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteTx;
-use super::convert::{self, OBJECT_COLUMNS, bad, number, store_error};
+use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
 use crate::domain::{KekId, KekState, Object, ObjectId, RootWrap, Version, VersionInfo, WrappedKek};
 use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion};
 
@@ -12,11 +12,20 @@ impl SqliteTx<'_> {
     pub(super) fn run<T>(&self, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         statements(self.tx).map_err(|error| store_error(self.path, &error))
     }
+
+    /// The same for statements about one secret.
+    fn about<T>(
+        &self,
+        id: &ObjectId,
+        statements: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        statements(self.tx).map_err(|error| row_error(self.path, id.as_str(), &error))
+    }
 }
 
 impl ReadTx for SqliteTx<'_> {
     fn object(&mut self, id: &ObjectId) -> Result<Option<Object>, StoreError> {
-        self.run(|tx| {
+        self.about(id, |tx| {
             tx.prepare_cached(&format!("SELECT {OBJECT_COLUMNS} FROM objects o WHERE o.object_id = ?1"))?
                 .query_row([id.as_str()], convert::object)
                 .optional()
@@ -24,17 +33,18 @@ impl ReadTx for SqliteTx<'_> {
     }
 
     fn objects(&mut self) -> Result<Vec<Object>, StoreError> {
-        self.run(|tx| {
+        let rows: Vec<(String, rusqlite::Result<Object>)> = self.run(|tx| {
             tx.prepare_cached(&format!(
                 "SELECT {OBJECT_COLUMNS} FROM objects o WHERE o.deleted_at IS NULL ORDER BY o.seq"
             ))?
-            .query_map([], convert::object)?
+            .query_map([], |row| Ok((row.get(0)?, convert::object(row))))?
             .collect()
-        })
+        })?;
+        rows.into_iter().map(|(id, object)| object.map_err(|error| row_error(self.path, &id, &error))).collect()
     }
 
     fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError> {
-        self.run(|tx| {
+        self.about(id, |tx| {
             tx.prepare_cached(
                 "SELECT version, created_at FROM versions WHERE object_id = ?1 AND version < ?2 \
                  ORDER BY version DESC LIMIT ?3",
@@ -45,7 +55,7 @@ impl ReadTx for SqliteTx<'_> {
     }
 
     fn version(&mut self, id: &ObjectId, version: Version) -> Result<Option<StoredVersion>, StoreError> {
-        self.run(|tx| {
+        self.about(id, |tx| {
             tx.prepare_cached(
                 "SELECT version, created_at, wrapped_dek, ciphertext FROM versions \
                  WHERE object_id = ?1 AND version = ?2",
@@ -56,7 +66,7 @@ impl ReadTx for SqliteTx<'_> {
     }
 
     fn last_mutation(&mut self, id: &ObjectId) -> Result<Option<Mutation>, StoreError> {
-        self.run(|tx| {
+        self.about(id, |tx| {
             tx.prepare_cached(
                 "SELECT version, mutation = 'delete' FROM audit INDEXED BY audit_mutation \
                  WHERE object_id = ?1 AND mutation IS NOT NULL ORDER BY idx DESC LIMIT 1",
