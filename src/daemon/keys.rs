@@ -23,8 +23,11 @@ pub(super) fn open(
     settings: &RootKeySettings,
     state: &Path,
 ) -> Result<KeyRing, Error> {
-    let (wraps, keks) = runtime.block_on(store.read(|tx| Ok((tx.root_wraps()?, tx.keks()?))))?;
-    let stored = Stored { wraps, keks, vault: store.vault_id() };
+    let vault = store.vault_id();
+    let stored =
+        runtime.block_on(store.read(move |tx| {
+            Ok(Stored { wraps: tx.root_wraps()?, keks: tx.keks()?, used: tx.log_size()? > 0, vault })
+        }))?;
     match settings {
         RootKeySettings::Keyfile { path } => {
             let path = path.clone().unwrap_or_else(|| state.join("root.key"));
@@ -39,12 +42,14 @@ pub(super) fn open(
 struct Stored {
     wraps: Vec<RootWrap>,
     keks: Vec<WrappedKek>,
+    used: bool,
     vault: VaultId,
 }
 
 impl Stored {
+    /// A vault that has a log had keys: making others would only hide that they are lost.
     fn is_new(&self) -> bool {
-        self.wraps.is_empty()
+        self.wraps.is_empty() && self.keks.is_empty() && !self.used
     }
 
     fn open_or_make<P: RootProvider>(&self, runtime: &Runtime, store: &Store, provider: &P) -> Result<KeyRing, Error> {

@@ -57,6 +57,9 @@ pub enum KeyError {
     /// The stored parameters of a provider make no sense.
     #[error("the stored parameters of the root key provider are damaged\nRestore the database from a backup.")]
     DamagedParameters,
+    /// The root key's wraps are not in the database.
+    #[error("the root key is missing from the database\nRestore the database from a backup.")]
+    NoRootKey,
     /// There is no active key-encryption key.
     #[error("the key ring has no active key\nRestore the database from a backup.")]
     NoActiveKek,

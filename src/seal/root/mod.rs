@@ -42,6 +42,9 @@ pub fn make<P: RootProvider>(provider: &P, vault: VaultId) -> Result<(RootKey, R
 
 /// Unwraps the root key with the wrap of this provider.
 pub fn unwrap<P: RootProvider>(provider: &P, vault: VaultId, wraps: &[RootWrap]) -> Result<RootKey, KeyError> {
+    if wraps.is_empty() {
+        return Err(KeyError::NoRootKey);
+    }
     let mut wrong = None;
     for wrap in wraps.iter().filter(|wrap| wrap.provider == P::NAME) {
         let key = provider.wrapping_key(vault, &wrap.parameters)?;
