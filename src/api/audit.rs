@@ -5,7 +5,7 @@ use ampoule_proto::services::ampoule_v1::AuditService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
 
 use super::convert::field;
-use super::{caller, error::connect_error};
+use super::{error::connect_error, principal};
 use crate::store::AuditRow;
 use crate::vault::Vault;
 
@@ -25,12 +25,12 @@ impl AuditService for AuditApi {
         context: RequestContext,
         request: ServiceRequest<'_, ListEntriesRequest>,
     ) -> ServiceResult<ListEntriesResponse> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let object = match request.object_id {
             "" => None,
             id => Some(field("object_id", id)?),
         };
-        let page = self.vault.log(&caller, request.first_index, request.max_entries, object).await;
+        let page = self.vault.log(&principal, request.first_index, request.max_entries, object).await;
         let page = page.map_err(|error| connect_error(&error))?;
         let entries = page.entries.into_iter().map(entry).collect::<Result<_, _>>()?;
         Response::ok(ListEntriesResponse { entries, next_index: page.next })

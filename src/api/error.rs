@@ -26,7 +26,7 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
 
 fn refusal_code(refusal: &Refusal) -> ErrorCode {
     match refusal {
-        Refusal::Unknown { .. } | Refusal::UnknownVersion { .. } => ErrorCode::NotFound,
+        Refusal::Unknown { .. } | Refusal::Forbidden { .. } | Refusal::UnknownVersion { .. } => ErrorCode::NotFound,
         Refusal::Deleted { .. } | Refusal::Destroyed { .. } | Refusal::VersionMismatch { .. } => {
             ErrorCode::FailedPrecondition
         }

@@ -7,7 +7,7 @@ use ampoule_proto::services::ampoule_v1::InjectionService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
 
 use super::convert::{field, optional_version, secret_text};
-use super::{caller, error::connect_error};
+use super::{error::connect_error, principal};
 use crate::domain::Container;
 use crate::vault::{Reference, Resolved, Vault};
 
@@ -27,12 +27,12 @@ impl InjectionService for InjectionApi {
         context: RequestContext,
         request: ServiceRequest<'_, ResolveRequest>,
     ) -> ServiceResult<ResolveResponse> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let request = request.to_owned_message();
         let container = container(request.container.into_option().unwrap_or_default());
         let references: Vec<Reference> =
             request.references.into_iter().enumerate().map(reference).collect::<Result<_, _>>()?;
-        let resolved = self.vault.resolve(&caller, container, references).await;
+        let resolved = self.vault.resolve(&principal, container, references).await;
         let resolved = resolved.map_err(|error| connect_error(&error))?;
         let secrets = resolved.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
         Response::ok(ResolveResponse { secrets })

@@ -13,7 +13,7 @@ use connectrpc::{ConnectError, ConnectRpcService, Limits, RequestContext, Router
 
 pub use server::{Server, serve};
 
-use crate::domain::Caller;
+use crate::authz::Principal;
 use crate::vault::Vault;
 
 /// The longest request: 1,024 references, or a value of 64 KiB escaped as JSON, and some room.
@@ -30,7 +30,7 @@ pub fn services(vault: &Vault) -> ConnectRpcService {
 }
 
 /// Who sent a request; the listener put it there.
-fn caller(context: &RequestContext) -> Result<Caller, ConnectError> {
-    let caller = context.extensions().get::<Caller>().cloned();
-    caller.ok_or_else(|| ConnectError::unauthenticated("the caller is not known: call on the unix socket"))
+fn principal(context: &RequestContext) -> Result<Principal, ConnectError> {
+    let principal = context.extensions().get::<Principal>().cloned();
+    principal.ok_or_else(|| ConnectError::unauthenticated("the caller is not known: call on the unix socket"))
 }

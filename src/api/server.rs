@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use connectrpc::{ConnectRpcBody, ConnectRpcService};
@@ -16,7 +17,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
-use crate::domain::{Caller, Peer};
+use crate::authz::{Policy, Principal};
+use crate::domain::{Caller, Identity, Peer, RequestId};
 
 /// A client that opens a connection must send its headers within this time.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -31,11 +33,14 @@ pub struct Server {
     pub listener: UnixListener,
     /// The services.
     pub services: ConnectRpcService,
+    /// What the processes of this host may do.
+    pub policy: Policy,
 }
 
 /// Serves until `stop` is ready, then lets the requests under way finish.
 pub async fn serve(server: Server, stop: impl Future<Output = ()>) {
-    let Server { listener, services } = server;
+    let Server { listener, services, policy } = server;
+    let door = Door { services, policy, requests: Arc::new(Requests::new()) };
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
@@ -45,7 +50,7 @@ pub async fn serve(server: Server, stop: impl Future<Output = ()>) {
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => connect(stream, place, &services, &connections),
+            Ok((stream, place)) => door.connect(stream, place, &connections),
             Err(error) => {
                 // Out of file descriptors, most likely: a pause lets some connections end.
                 tracing::warn!(error = error.to_string(), "a connection can't be accepted");
@@ -65,38 +70,59 @@ async fn accept(listener: &UnixListener, places: &Arc<Semaphore>) -> io::Result<
     Ok((stream, place))
 }
 
-fn connect(
-    stream: UnixStream,
-    place: OwnedSemaphorePermit,
-    services: &ConnectRpcService,
-    connections: &GracefulShutdown,
-) {
-    let caller = match stream.peer_cred() {
-        Ok(peer) => Caller::Peer(Peer { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() }),
-        Err(error) => {
-            tracing::warn!(error = error.to_string(), "a peer without credentials is turned away");
-            return;
-        }
-    };
-    let services = services.clone();
-    let handle = service_fn(move |request| answer(services.clone(), caller.clone(), request));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    builder.http2().timer(TokioTimer::new());
-    let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), handle).into_owned());
-    tokio::spawn(async move {
-        let _place = place;
-        if let Err(error) = connection.await {
-            tracing::debug!(error = error.to_string(), "a connection ended early");
-        }
-    });
+/// What every connection needs.
+struct Door {
+    services: ConnectRpcService,
+    policy: Policy,
+    requests: Arc<Requests>,
+}
+
+impl Door {
+    fn connect(&self, stream: UnixStream, place: OwnedSemaphorePermit, connections: &GracefulShutdown) {
+        let peer = match stream.peer_cred() {
+            Ok(peer) => Peer { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() },
+            Err(error) => {
+                tracing::warn!(error = error.to_string(), "a peer without credentials is turned away");
+                return;
+            }
+        };
+        let (services, requests, rights) =
+            (self.services.clone(), Arc::clone(&self.requests), self.policy.rights_of(peer));
+        let handle = service_fn(move |request| {
+            let caller = Caller { identity: Identity::Peer(peer), request: requests.next() };
+            answer(services.clone(), Principal::new(caller, Arc::clone(&rights)), request)
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        builder.http2().timer(TokioTimer::new());
+        let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), handle).into_owned());
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(error = error.to_string(), "a connection ended early");
+            }
+        });
+    }
+}
+
+/// Gives each request its id: counted from a random number, so that those of an earlier start are not met again.
+struct Requests(AtomicU64);
+
+impl Requests {
+    fn new() -> Self {
+        Self(AtomicU64::new(getrandom::u64().unwrap_or_default()))
+    }
+
+    fn next(&self) -> RequestId {
+        RequestId::new(self.0.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 async fn answer(
     mut services: ConnectRpcService,
-    caller: Caller,
+    principal: Principal,
     mut request: Request<Incoming>,
 ) -> Result<Response<ConnectRpcBody>, Infallible> {
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(principal);
     services.call(request).await
 }

@@ -10,7 +10,7 @@ use buffa_types::google::protobuf::Empty;
 use connectrpc::{RequestContext, Response, ServiceRequest, ServiceResult};
 
 use super::convert::{field, filter, invalid, labels, metadata, optional_version, secret_text, value};
-use super::{caller, error::connect_error};
+use super::{error::connect_error, principal};
 use crate::domain::Description;
 use crate::vault::{Disclosure, NewObject, Vault};
 
@@ -33,7 +33,7 @@ impl VaultService for VaultApi {
         context: RequestContext,
         request: ServiceRequest<'_, CreateObjectRequest>,
     ) -> ServiceResult<VaultObjectMetadata> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let request = request.to_owned_message();
         let new = NewObject {
             description: Description::new(request.description).map_err(invalid)?,
@@ -41,7 +41,7 @@ impl VaultService for VaultApi {
             revealable: request.revealable,
             labels: labels(&request.labels)?,
         };
-        let object = self.vault.create(&caller, new).await.map_err(|error| connect_error(&error))?;
+        let object = self.vault.create(&principal, new).await.map_err(|error| connect_error(&error))?;
         Response::ok(metadata(&object, object.current))
     }
 
@@ -50,12 +50,12 @@ impl VaultService for VaultApi {
         context: RequestContext,
         request: ServiceRequest<'_, UpdateObjectRequest>,
     ) -> ServiceResult<VaultObjectMetadata> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let request = request.to_owned_message();
         let id = field("object_id", &request.object_id)?;
         let expected = optional_version("if_version_matches", &request.if_version_matches)?;
         let value = value(request.new_value)?;
-        let object = self.vault.update(&caller, id, value, expected).await.map_err(|error| connect_error(&error))?;
+        let object = self.vault.update(&principal, id, value, expected).await.map_err(|error| connect_error(&error))?;
         Response::ok(metadata(&object, object.current))
     }
 
@@ -64,13 +64,13 @@ impl VaultService for VaultApi {
         context: RequestContext,
         request: ServiceRequest<'_, DescribeObjectRequest>,
     ) -> ServiceResult<DescribeObjectResponse> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let id = field("object_id", request.object_id)?;
         let disclosure = match context.header(METADATA_ONLY) {
             Some(_) => Disclosure::MetadataOnly,
             None => Disclosure::ValueIfRevealable,
         };
-        let found = self.vault.describe(&caller, id, disclosure).await.map_err(|error| connect_error(&error))?;
+        let found = self.vault.describe(&principal, id, disclosure).await.map_err(|error| connect_error(&error))?;
         Response::ok(DescribeObjectResponse {
             metadata: MessageField::some(metadata(&found.object, found.object.current)),
             value: found.value.as_ref().map(secret_text).transpose()?.unwrap_or_default(),
@@ -83,9 +83,9 @@ impl VaultService for VaultApi {
         context: RequestContext,
         request: ServiceRequest<'_, ListObjectsRequest>,
     ) -> ServiceResult<ListObjectsResponse> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let filter = filter(request.to_owned_message().label_filter)?;
-        let objects = self.vault.list(&caller, filter).await.map_err(|error| connect_error(&error))?;
+        let objects = self.vault.list(&principal, filter).await.map_err(|error| connect_error(&error))?;
         let objects = objects.iter().map(|object| metadata(object, object.current)).collect();
         Response::ok(ListObjectsResponse { objects })
     }
@@ -95,10 +95,10 @@ impl VaultService for VaultApi {
         context: RequestContext,
         request: ServiceRequest<'_, DeleteObjectRequest>,
     ) -> ServiceResult<Empty> {
-        let caller = caller(&context)?;
+        let principal = principal(&context)?;
         let id = field("object_id", request.object_id)?;
         let expected = optional_version("if_version_matches", request.if_version_matches)?;
-        self.vault.delete(&caller, id, expected).await.map_err(|error| connect_error(&error))?;
+        self.vault.delete(&principal, id, expected).await.map_err(|error| connect_error(&error))?;
         Response::ok(Empty::default())
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::authz::Action;
-use crate::domain::{Caller, Container, ObjectId, Timestamp, VaultId, Version};
+use crate::domain::{Caller, Container, Identity, ObjectId, Origin, Peer, Timestamp, TokenId, VaultId, Version};
 
 /// One access, before the log has given it a time and a place.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub struct Entry {
     pub action: Action,
     /// Who asked.
     pub actor: Actor,
-    /// About which secret, if one.
+    /// About what, if one thing.
     pub subject: Option<Subject>,
     /// What became of it.
     pub outcome: Outcome,
@@ -25,13 +25,18 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(pub Caller);
 
-/// The secret that an entry is about.
+/// What an entry is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// Which secret.
-    pub object: ObjectId,
-    /// Which version, once that is known.
-    pub version: Option<Version>,
+pub enum Subject {
+    /// A secret.
+    Object {
+        /// Which one.
+        id: ObjectId,
+        /// Which version, once that is known.
+        version: Option<Version>,
+    },
+    /// A token.
+    Token(TokenId),
 }
 
 /// What became of an access.
@@ -92,8 +97,8 @@ impl Entry {
             at,
             action: self.action.as_str(),
             actor: &self.actor,
-            target: Target { r#type: "vault/object", subject: self.subject.as_ref() },
-            attributes: Written { outcome: self.outcome, attributes: &self.attributes },
+            target: Target { r#type: self.action.resource_type().as_str(), subject: self.subject.as_ref() },
+            attributes: Written { outcome: self.outcome, request: &self.actor.0, attributes: &self.attributes },
             tenant_id: vault.to_string(),
         };
         serde_json::to_vec(&form)
@@ -102,8 +107,10 @@ impl Entry {
     /// The secret and version whose value this entry accounts for, if its value may now be opened.
     pub fn opens(&self) -> Option<(&ObjectId, Version)> {
         let opening = matches!(self.action, Action::Reveal | Action::Inject) && self.outcome == Outcome::Ok;
-        let subject = self.subject.as_ref().filter(|_| opening)?;
-        Some((&subject.object, subject.version?))
+        match self.subject.as_ref().filter(|_| opening)? {
+            Subject::Object { id, version } => Some((id, (*version)?)),
+            Subject::Token(_) => None,
+        }
     }
 }
 
@@ -120,15 +127,37 @@ struct Canonical<'a> {
 
 impl Serialize for Actor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Caller::Peer(peer) = &self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("type", "user")?;
-        map.serialize_entry("uid", &peer.uid)?;
-        map.serialize_entry("gid", &peer.gid)?;
-        if let Some(pid) = peer.pid {
-            map.serialize_entry("pid", &pid)?;
+        match &self.0.identity {
+            Identity::Peer(peer) => {
+                map.serialize_entry("type", "user")?;
+                write_peer(&mut map, *peer)?;
+            }
+            Identity::Token { id, from } => {
+                map.serialize_entry("type", "token")?;
+                map.serialize_entry("id", id.as_str())?;
+                write_origin(&mut map, *from)?;
+            }
+            Identity::Anonymous(from) => {
+                map.serialize_entry("type", "anonymous")?;
+                write_origin(&mut map, *from)?;
+            }
+            Identity::Daemon => map.serialize_entry("type", "daemon")?,
         }
         map.end()
+    }
+}
+
+fn write_peer<M: SerializeMap>(map: &mut M, peer: Peer) -> Result<(), M::Error> {
+    map.serialize_entry("uid", &peer.uid)?;
+    map.serialize_entry("gid", &peer.gid)?;
+    peer.pid.map_or(Ok(()), |pid| map.serialize_entry("pid", &pid))
+}
+
+fn write_origin<M: SerializeMap>(map: &mut M, origin: Origin) -> Result<(), M::Error> {
+    match origin {
+        Origin::Address(address) => map.serialize_entry("address", &address.to_string()),
+        Origin::Peer(peer) => write_peer(map, peer),
     }
 }
 
@@ -141,11 +170,15 @@ impl Serialize for Target<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.r#type)?;
-        if let Some(subject) = self.subject {
-            map.serialize_entry("id", subject.object.as_str())?;
-            if let Some(version) = subject.version {
-                map.serialize_entry("version", &version.to_string())?;
+        match self.subject {
+            Some(Subject::Object { id, version }) => {
+                map.serialize_entry("id", id.as_str())?;
+                if let Some(version) = version {
+                    map.serialize_entry("version", &version.to_string())?;
+                }
             }
+            Some(Subject::Token(id)) => map.serialize_entry("id", id.as_str())?,
+            None => {}
         }
         map.end()
     }
@@ -153,6 +186,7 @@ impl Serialize for Target<'_> {
 
 struct Written<'a> {
     outcome: Outcome,
+    request: &'a Caller,
     attributes: &'a Attributes,
 }
 
@@ -160,6 +194,7 @@ impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("outcome", self.outcome.as_str())?;
+        map.serialize_entry("request_id", &self.request.request.to_string())?;
         if let Some(variable) = &self.attributes.variable {
             map.serialize_entry("variable", variable)?;
         }
@@ -186,14 +221,33 @@ impl Serialize for Written<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Peer;
+    use crate::domain::RequestId;
+
+    fn actor(identity: Identity) -> Actor {
+        Actor(Caller { identity, request: RequestId::new(9) })
+    }
+
+    #[test]
+    fn every_actor_has_its_own_form() {
+        let address = Origin::Address("[::1]:7".parse().expect("an address"));
+        let id: TokenId = "tok_a".parse().expect("an id");
+        let peer = Origin::Peer(Peer { uid: 1, gid: 2, pid: None });
+        for (identity, form) in [
+            (Identity::Token { id: id.clone(), from: address }, r#"{"type":"token","id":"tok_a","address":"[::1]:7"}"#),
+            (Identity::Token { id, from: peer }, r#"{"type":"token","id":"tok_a","uid":1,"gid":2}"#),
+            (Identity::Anonymous(address), r#"{"type":"anonymous","address":"[::1]:7"}"#),
+            (Identity::Daemon, r#"{"type":"daemon"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&actor(identity)).expect("serializes"), form);
+        }
+    }
 
     #[test]
     fn the_canonical_form_is_fixed() {
         let entry = Entry {
             action: Action::Inject,
-            actor: Actor(Caller::Peer(Peer { uid: 0, gid: 0, pid: Some(7) })),
-            subject: Some(Subject { object: "sec_abc".parse().expect("an id"), version: Version::new(2) }),
+            actor: actor(Identity::Peer(Peer { uid: 0, gid: 0, pid: Some(7) })),
+            subject: Some(Subject::Object { id: "sec_abc".parse().expect("an id"), version: Version::new(2) }),
             outcome: Outcome::Ok,
             attributes: Attributes {
                 variable: Some("DATABASE_URL".to_owned()),
@@ -206,7 +260,7 @@ mod tests {
         let text = String::from_utf8(bytes).expect("UTF-8");
         assert_eq!(
             text,
-            r#"{"v":1,"at":"2026-01-02T03:04:05.000006Z","action":"vault.object.inject","actor":{"type":"user","uid":0,"gid":0,"pid":7},"target":{"type":"vault/object","id":"sec_abc","version":"2"},"attributes":{"outcome":"ok","variable":"DATABASE_URL","container_id":"web","pid":8},"tenant_id":"tenant_01010101010101010101010101010101"}"#
+            r#"{"v":1,"at":"2026-01-02T03:04:05.000006Z","action":"vault.object.inject","actor":{"type":"user","uid":0,"gid":0,"pid":7},"target":{"type":"vault/object","id":"sec_abc","version":"2"},"attributes":{"outcome":"ok","request_id":"req_0000000000000009","variable":"DATABASE_URL","container_id":"web","pid":8},"tenant_id":"tenant_01010101010101010101010101010101"}"#
         );
     }
 }

@@ -1,5 +1,7 @@
 //! What can be done, under the names that grants and the audit log use.
 
+use super::ResourceType;
+
 /// Something that a caller wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -18,10 +20,54 @@ pub enum Action {
     /// Put a value into a container.
     Inject,
     /// Read the audit log.
-    ReadAudit,
+    ListAudit,
+    /// Make a token.
+    CreateToken,
+    /// Read the metadata of tokens.
+    ListTokens,
+    /// End a token.
+    RevokeToken,
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 11] = [
+        Self::Create,
+        Self::Update,
+        Self::Describe,
+        Self::Reveal,
+        Self::List,
+        Self::Delete,
+        Self::Inject,
+        Self::ListAudit,
+        Self::CreateToken,
+        Self::ListTokens,
+        Self::RevokeToken,
+    ];
+
+    /// What it is done to.
+    pub fn resource_type(self) -> ResourceType {
+        match self {
+            Self::ListAudit => ResourceType::AuditLog,
+            Self::CreateToken | Self::ListTokens | Self::RevokeToken => ResourceType::Token,
+            _ => ResourceType::Object,
+        }
+    }
+
+    /// The name in a grant, beside the resource's type.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Create | Self::CreateToken => "create",
+            Self::Update => "update",
+            Self::Describe => "describe",
+            Self::Reveal => "reveal",
+            Self::List | Self::ListAudit | Self::ListTokens => "list",
+            Self::Delete => "delete",
+            Self::Inject => "inject",
+            Self::RevokeToken => "revoke",
+        }
+    }
+
     /// The name in the audit log.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,12 +78,28 @@ impl Action {
             Self::List => "vault.object.list",
             Self::Delete => "vault.object.delete",
             Self::Inject => "vault.object.inject",
-            Self::ReadAudit => "audit.log.read",
+            Self::ListAudit => "audit.log.list",
+            Self::CreateToken => "iam.token.create",
+            Self::ListTokens => "iam.token.list",
+            Self::RevokeToken => "iam.token.revoke",
         }
     }
 
     /// Whether a secret differs afterwards.
     pub fn mutates(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_and_the_log_name_an_action_alike() {
+        for action in Action::ALL {
+            let name = format!("{}.{}", action.resource_type().as_str().replace('/', "."), action.verb());
+            assert_eq!(action.as_str(), name);
+        }
     }
 }

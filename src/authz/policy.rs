@@ -1,76 +1,68 @@
-//! The decision, and the proof that it was made.
+//! Which rights the processes of this host have.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::Action;
-use crate::domain::Caller;
+use super::{Permission, Rights};
+use crate::domain::Peer;
 
-/// Proof that a caller may do something. Nothing outside this module can make one, and every use case needs one.
-pub struct Grant {
-    caller: Caller,
-    action: Action,
-}
-
-impl Grant {
-    /// Who may.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
-    /// What.
-    pub fn action(&self) -> Action {
-        self.action
-    }
-}
-
-/// Who may do what on this daemon: root and the user that the daemon runs as may do everything, nobody else anything.
-#[derive(Clone, Copy, Debug)]
+/// Root and the user that the daemon runs as may do everything; others what the settings say of their user or group.
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     daemon_uid: u32,
+    users: BTreeMap<u32, Vec<Permission>>,
+    groups: BTreeMap<u32, Vec<Permission>>,
 }
 
 impl Policy {
-    /// The policy of a daemon that runs as this user.
+    /// The policy of a daemon that runs as this user, without further grants.
     pub fn new(daemon_uid: u32) -> Self {
-        Self { daemon_uid }
+        Self { daemon_uid, ..Self::default() }
     }
 
-    /// Decides.
-    pub fn decide(&self, caller: &Caller, action: Action) -> Result<Grant, Denied> {
-        let Caller::Peer(peer) = caller;
+    /// The same with permissions for users and groups.
+    #[must_use]
+    pub fn with_grants(self, users: BTreeMap<u32, Vec<Permission>>, groups: BTreeMap<u32, Vec<Permission>>) -> Self {
+        Self { users, groups, ..self }
+    }
+
+    /// What a process may do.
+    pub fn rights_of(&self, peer: Peer) -> Arc<Rights> {
         if peer.uid == 0 || peer.uid == self.daemon_uid {
-            Ok(Grant { caller: caller.clone(), action })
-        } else {
-            Err(Denied { uid: peer.uid })
+            return Arc::new(Rights::All);
         }
+        let of_user = self.users.get(&peer.uid).into_iter().flatten();
+        let of_group = self.groups.get(&peer.gid).into_iter().flatten();
+        Arc::new(Rights::Permitted(of_user.chain(of_group).cloned().collect()))
     }
 }
-
-/// The caller may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied {
-    uid: u32,
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user {} may not use this vault: call as root or as the user that the daemon runs as", self.uid)
-    }
-}
-
-impl std::error::Error for Denied {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Peer;
+
+    fn peer(uid: u32, gid: u32) -> Peer {
+        Peer { uid, gid, pid: None }
+    }
 
     #[test]
     fn root_and_the_daemons_user_may_and_others_may_not() {
         let policy = Policy::new(1000);
-        for (uid, allowed) in [(0, true), (1000, true), (1001, false), (u32::MAX, false)] {
-            let caller = Caller::Peer(Peer { uid, gid: uid, pid: None });
-            assert_eq!(policy.decide(&caller, Action::Inject).is_ok(), allowed, "{uid}");
+        for (uid, rights) in [(0, Rights::All), (1000, Rights::All), (1001, Rights::NONE), (u32::MAX, Rights::NONE)] {
+            assert_eq!(*policy.rights_of(peer(uid, uid)), rights, "{uid}");
+        }
+    }
+
+    #[test]
+    fn grants_of_the_settings_add_up() {
+        let permission = |verb| Permission::parse("vault/object", "*", [verb]).expect("parses");
+        let policy = Policy::new(1000)
+            .with_grants([(7, vec![permission("list")])].into(), [(8, vec![permission("inject")])].into());
+        for (uid, gid, expected) in
+            [(7, 9, vec!["list"]), (9, 8, vec!["inject"]), (7, 8, vec!["list", "inject"]), (8, 7, vec![])]
+        {
+            let expected = Rights::Permitted(expected.into_iter().map(permission).collect());
+            assert_eq!(*policy.rights_of(peer(uid, gid)), expected, "{uid} {gid}");
         }
     }
 }

@@ -38,7 +38,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let store = state.open_store()?;
     let ring = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
     let policy = Policy::new(nix::unistd::geteuid().as_raw());
-    let vault = Vault::new(store, ring, policy, settings.versions_kept);
+    let vault = Vault::new(store, ring, settings.versions_kept);
     let socket = socket::bind(&settings.socket)?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(socket.listener()?).map_err(Error::Runtime)?;
@@ -51,7 +51,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         let milliseconds = started.elapsed().as_millis();
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
-        api::serve(Server { listener, services: api::services(&vault) }, stop).await;
+        api::serve(Server { listener, services: api::services(&vault), policy }, stop).await;
         Ok::<(), Error>(())
     })?;
     // The writer finishes what it was given before the lock goes.

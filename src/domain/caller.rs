@@ -1,9 +1,44 @@
 //! Who asks.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use ampoule_proto::id::excerpt;
+
+/// Who sent a request, as far as that is certain, and which request it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub identity: Identity,
+    /// Which request, for finding all of its entries in the log.
+    pub request: RequestId,
+}
+
 /// The authenticated origin of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum Identity {
     /// A process on this host, known by the kernel's word (`SO_PEERCRED`, unix(7)).
+    Peer(Peer),
+    /// Whoever holds a token.
+    Token {
+        /// Which token.
+        id: TokenId,
+        /// Where the connection comes from.
+        from: Origin,
+    },
+    /// Nobody known: what was presented is no token that counts.
+    Anonymous(Origin),
+    /// The daemon itself.
+    Daemon,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The network.
+    Address(SocketAddr),
+    /// A process on this host.
     Peer(Peer),
 }
 
@@ -16,4 +51,80 @@ pub struct Peer {
     pub gid: u32,
     /// Process id, if the kernel could tell it in our namespace.
     pub pid: Option<i32>,
+}
+
+/// A request's name in the log: `req_` and 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    /// The id of this number, which no other request has.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req_{:016x}", self.0)
+    }
+}
+
+/// A token's identifier: `tok_` and lower-case letters and digits. Not the token itself, which only its holder knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(String);
+
+impl TokenId {
+    /// What every identifier of a token begins with.
+    pub const PREFIX: &'static str = "tok_";
+
+    /// The identifier as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = InvalidTokenId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTokenId> {
+        let tail = text.strip_prefix(Self::PREFIX).unwrap_or_default();
+        let plain = tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if tail.is_empty() || tail.len() > 64 || !plain {
+            return Err(InvalidTokenId { text: excerpt(text) });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A text that is no token's identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidTokenId {
+    text: String,
+}
+
+impl fmt::Display for InvalidTokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is not a token id: expected tok_ and lower-case letters and digits", self.text)
+    }
+}
+
+impl std::error::Error for InvalidTokenId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_mistaken_for_its_id() {
+        assert!("tok_abc234".parse::<TokenId>().is_ok());
+        let error = "amp_correct-horse-battery-staple".parse::<TokenId>().expect_err("no id").to_string();
+        assert!(!error.contains("battery"), "{error}");
+    }
 }

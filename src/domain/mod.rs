@@ -9,7 +9,7 @@ mod vault_id;
 
 pub use ampoule_proto::id::{EnvName, InvalidId, InvalidLabel, InvalidVersion, Label, ObjectId, Version};
 pub use ampoule_proto::secret::SecretBytes;
-pub use caller::{Caller, Peer};
+pub use caller::{Caller, Identity, InvalidTokenId, Origin, Peer, RequestId, TokenId};
 pub use container::{Container, InvalidContainer};
 pub use filter::{LabelCondition, LabelFilter};
 pub use jiff::Timestamp;

@@ -11,8 +11,8 @@ use super::{KeyError, KeyRing, OpenError, SealContext};
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
 use crate::authz::Action;
 use crate::domain::{
-    Caller, KekId, KekState, Label, Labels, ObjectId, Peer, RootWrap, SealedValue, SecretBytes, Timestamp, VaultId,
-    Version, VersionInfo, WrappedKek,
+    Caller, Identity, KekId, KekState, Label, Labels, ObjectId, RequestId, RootWrap, SealedValue, SecretBytes,
+    Timestamp, VaultId, Version, VersionInfo, WrappedKek,
 };
 use crate::store::sqlite::Sqlite;
 use crate::store::{Recorded, Store};
@@ -236,8 +236,8 @@ fn recorded(object: &ObjectId, version: Version) -> Recorded {
     let store = Store::new(Sqlite::open(&path, VaultId::from_bytes([1; 16])).expect("a store"));
     let entry = Entry {
         action: Action::Inject,
-        actor: Actor(Caller::Peer(Peer { uid: 0, gid: 0, pid: None })),
-        subject: Some(Subject { object: object.clone(), version: Some(version) }),
+        actor: Actor(Caller { identity: Identity::Daemon, request: RequestId::new(0) }),
+        subject: Some(Subject::Object { id: object.clone(), version: Some(version) }),
         outcome: Outcome::Ok,
         attributes: Attributes::default(),
     };

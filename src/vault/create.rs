@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Error, Vault, entry};
 use crate::audit::Outcome;
-use crate::authz::Action;
-use crate::domain::{Caller, Description, Labels, Object, ObjectId, SecretValue, Version, VersionInfo};
+use crate::authz::{Action, Principal, Resource};
+use crate::domain::{Description, Labels, Object, ObjectId, SecretValue, Version, VersionInfo};
 use crate::seal::KeyError;
 
 /// What a new secret is made of.
@@ -22,8 +22,8 @@ pub struct NewObject {
 
 impl Vault {
     /// Stores a new secret as its first version.
-    pub async fn create(&self, caller: &Caller, new: NewObject) -> Result<Object, Error> {
-        let grant = self.permit(caller, Action::Create, None).await?;
+    pub async fn create(&self, principal: &Principal, new: NewObject) -> Result<Object, Error> {
+        let grant = self.permit(principal, Action::Create, Resource::NewObject(&new.labels)).await?;
         let id = random_id()?;
         let vault = self.clone();
         let (stored, _) = self

@@ -1,26 +1,28 @@
 //! The end of a secret.
 
+use super::load::Asked;
 use super::update::expect;
 use super::{Error, Vault, entry};
 use crate::audit::Outcome;
-use crate::authz::Action;
-use crate::domain::{Caller, ObjectId, Version};
+use crate::authz::{Action, Principal};
+use crate::domain::{ObjectId, Version};
 
 impl Vault {
     /// Destroys the keys of every version; the metadata stays describable.
-    pub async fn delete(&self, caller: &Caller, id: ObjectId, expected: Option<Version>) -> Result<(), Error> {
-        let grant = self.permit(caller, Action::Delete, Some(&id)).await?;
+    pub async fn delete(&self, principal: &Principal, id: ObjectId, expected: Option<Version>) -> Result<(), Error> {
+        let principal = principal.clone();
         let (result, _) = self
             .store
             .write(move |tx| {
-                let (outcome, version, result) = match expect(tx, &id, expected)? {
-                    Ok(object) => {
+                let asked = Asked { principal: &principal, action: Action::Delete, id: &id };
+                let (outcome, version, result) = match expect(tx, &asked, expected)? {
+                    Ok((object, grant)) => {
                         tx.delete_object(&grant, &id)?;
                         (Outcome::Ok, Some(object.current.version), Ok(()))
                     }
                     Err(refusal) => (refusal.outcome(), expected, Err(refusal)),
                 };
-                tx.append(&entry(grant.caller(), Action::Delete, Some(&id), version, outcome))?;
+                tx.append(&entry(principal.caller(), Action::Delete, Some(&id), version, outcome))?;
                 Ok(result)
             })
             .await?;

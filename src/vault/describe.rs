@@ -1,9 +1,10 @@
 //! What a secret is, and for a revealable one its value.
 
-use super::{Error, Refusal, Vault, entry, load};
+use super::load::{self, Asked};
+use super::{Error, Refusal, Vault, entry};
 use crate::audit::Outcome;
-use crate::authz::Action;
-use crate::domain::{Caller, Object, ObjectId, SecretBytes, VersionInfo};
+use crate::authz::{Action, Principal, Resource};
+use crate::domain::{Object, ObjectId, SecretBytes, VersionInfo};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
 /// How many earlier versions a description names.
@@ -36,20 +37,26 @@ struct Found {
 
 impl Vault {
     /// Describes a secret.
-    pub async fn describe(&self, caller: &Caller, id: ObjectId, disclosure: Disclosure) -> Result<Described, Error> {
-        let grant = self.permit(caller, Action::Describe, Some(&id)).await?;
-        let vault = self.clone();
+    pub async fn describe(
+        &self,
+        principal: &Principal,
+        id: ObjectId,
+        disclosure: Disclosure,
+    ) -> Result<Described, Error> {
+        let caller = principal.caller();
+        let (vault, principal) = (self.clone(), principal.clone());
         let (result, recorded) = self
             .store
             .write(move |tx| {
-                let result = vault.find(tx, &id, disclosure)?;
+                let asked = Asked { principal: &principal, action: Action::Describe, id: &id };
+                let result = vault.find(tx, &asked, disclosure)?;
                 let (action, version, outcome) = match &result {
                     Ok(found) if found.stored.is_some() => (Action::Reveal, Some(found), Outcome::Ok),
                     Ok(found) => (Action::Describe, Some(found), Outcome::Ok),
                     Err(refusal) => (Action::Describe, None, refusal.outcome()),
                 };
                 let version = version.map(|found| found.object.current.version);
-                tx.append(&entry(grant.caller(), action, Some(&id), version, outcome))?;
+                tx.append(&entry(principal.caller(), action, Some(&id), version, outcome))?;
                 Ok(result)
             })
             .await?;
@@ -68,11 +75,11 @@ impl Vault {
     fn find(
         &self,
         tx: &mut (impl ReadTx + ?Sized),
-        id: &ObjectId,
+        asked: &Asked<'_>,
         disclosure: Disclosure,
     ) -> Result<Result<Found, Refusal>, StoreError> {
-        let object = match load::object(tx, id)? {
-            Ok(object) => object,
+        let object = match load::object(tx, asked)? {
+            Ok((object, _)) => object,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let previous = match load::previous(tx, &object, PREVIOUS)? {
@@ -83,7 +90,9 @@ impl Vault {
             // Its keys are gone, and with them what could vouch for the row.
             return Ok(Ok(Found { object, stored: None, previous }));
         }
-        let reveal = object.revealable && disclosure == Disclosure::ValueIfRevealable;
+        let wanted = object.revealable && disclosure == Disclosure::ValueIfRevealable;
+        let resource = Resource::Object(&object.id, Some(&object.labels));
+        let reveal = wanted && asked.principal.may(Action::Reveal, resource).is_ok();
         Ok(load::version(tx, &object, None)?.and_then(|stored| {
             self.verify(&object, &stored)?;
             Ok(Found { object, stored: reveal.then_some(stored), previous })

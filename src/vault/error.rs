@@ -46,8 +46,13 @@ impl From<InvalidContainer> for Error {
 /// Why something can't be done with a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is none, or the caller may not know of it: the two read the same.
+    /// There is none.
     Unknown {
+        /// What was asked for.
+        object: ObjectId,
+    },
+    /// The caller may not, or may not know of it. It reads as if there were none; the log knows better.
+    Forbidden {
         /// What was asked for.
         object: ObjectId,
     },
@@ -97,10 +102,15 @@ impl Refusal {
         Self::Unknown { object: object.clone() }
     }
 
+    pub(super) fn forbidden(object: &ObjectId) -> Self {
+        Self::Forbidden { object: object.clone() }
+    }
+
     /// How the log calls it.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Unknown { .. } | Self::UnknownVersion { .. } => Outcome::Unknown,
+            Self::Forbidden { .. } => Outcome::Denied,
             Self::Deleted { .. } | Self::Destroyed { .. } => Outcome::Deleted,
             Self::VersionMismatch { .. } => Outcome::VersionMismatch,
             Self::Tampered { .. } => Outcome::Tampered,
@@ -111,7 +121,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown { object } => {
+            Self::Unknown { object } | Self::Forbidden { object } => {
                 write!(f, "there is no secret {object} that you may use: see `ampoule vault list`")
             }
             Self::UnknownVersion { object, version, current } => {

@@ -1,16 +1,35 @@
 //! Reading a secret, and noticing when the row is not the one that the log knows.
 
+use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Object, ObjectId, Version, VersionInfo};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
 use super::Refusal;
 
-/// A secret, deleted or not, that agrees with the last entry of the log that changed it.
+/// What somebody wants to do to a secret.
+pub(super) struct Asked<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) action: Action,
+    pub(super) id: &'a ObjectId,
+}
+
+/// A secret, deleted or not, that agrees with the last entry of the log that changed it, if the caller may.
 ///
-/// An older row that was put back still opens: its seal is genuine. What it can't do is agree with the log.
-pub(super) fn object(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<Result<Object, Refusal>, StoreError> {
+/// The question is decided after the reading, whatever that found: a secret that isn't there takes as long as one that
+/// the caller may not know of. An older row that was put back still opens: its seal is genuine. What it can't do is
+/// agree with the log.
+pub(super) fn object(
+    tx: &mut (impl ReadTx + ?Sized),
+    asked: &Asked<'_>,
+) -> Result<Result<(Object, Grant), Refusal>, StoreError> {
+    let id = asked.id;
     let read = tx.object(id).and_then(|found| Ok((found, tx.last_mutation(id)?)));
-    let (found, logged) = match sound(id, read)? {
+    let read = sound(id, read)?;
+    let labels = read.as_ref().ok().and_then(|(found, _)| found.as_ref()).map(|object| &object.labels);
+    let Ok(grant) = asked.principal.may(asked.action, Resource::Object(id, labels)) else {
+        return Ok(Err(Refusal::forbidden(id)));
+    };
+    let (found, logged) = match read {
         Ok(read) => read,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -19,7 +38,7 @@ pub(super) fn object(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<R
         (Some(object), Some(last))
             if object.current.version == last.version && object.deleted_at.is_some() == last.deleted =>
         {
-            Ok(object)
+            Ok((object, grant))
         }
         _ => Err(Refusal::Tampered {
             object: id.clone(),
@@ -29,10 +48,13 @@ pub(super) fn object(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<R
 }
 
 /// The same, unless it is deleted.
-pub(super) fn living(tx: &mut (impl ReadTx + ?Sized), id: &ObjectId) -> Result<Result<Object, Refusal>, StoreError> {
-    Ok(object(tx, id)?.and_then(|object| match object.deleted_at {
-        Some(at) => Err(Refusal::Deleted { object: id.clone(), at }),
-        None => Ok(object),
+pub(super) fn living(
+    tx: &mut (impl ReadTx + ?Sized),
+    asked: &Asked<'_>,
+) -> Result<Result<(Object, Grant), Refusal>, StoreError> {
+    Ok(object(tx, asked)?.and_then(|(object, grant)| match object.deleted_at {
+        Some(at) => Err(Refusal::Deleted { object: object.id, at }),
+        None => Ok((object, grant)),
     }))
 }
 

@@ -1,8 +1,8 @@
 //! Reading the audit log.
 
 use super::{Error, Vault};
-use crate::authz::Action;
-use crate::domain::{Caller, ObjectId};
+use crate::authz::{Action, Principal, Resource};
+use crate::domain::ObjectId;
 use crate::store::AuditRow;
 
 /// A page of the log.
@@ -20,12 +20,12 @@ impl Vault {
     /// Entries from an index on, only about one secret if named; `most` of 0 means as many as there may be.
     pub async fn log(
         &self,
-        caller: &Caller,
+        principal: &Principal,
         first: u64,
         most: u32,
         object: Option<ObjectId>,
     ) -> Result<LogPage, Error> {
-        self.permit(caller, Action::ReadAudit, None).await?;
+        self.permit(principal, Action::ListAudit, Resource::All).await?;
         let most = if most == 0 { MOST } else { most.min(MOST) };
         let page = self.store.read(move |tx| {
             let size = tx.log_size()?;

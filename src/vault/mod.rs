@@ -20,7 +20,7 @@ pub use log::LogPage;
 pub use resolve::{Reference, Resolved};
 
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
-use crate::authz::{Action, Grant, Policy};
+use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Caller, Object, ObjectId, SecretBytes, Version, VersionInfo};
 use crate::seal::{KeyRing, OpenError, SealContext};
 use crate::store::{Recorded, Store, StoredVersion};
@@ -30,23 +30,22 @@ use crate::store::{Recorded, Store, StoredVersion};
 pub struct Vault {
     store: Store,
     ring: Arc<KeyRing>,
-    policy: Policy,
     versions_kept: NonZeroU32,
 }
 
 impl Vault {
     /// The vault on this store, with its keys.
-    pub fn new(store: Store, ring: KeyRing, policy: Policy, versions_kept: NonZeroU32) -> Self {
-        Self { store, ring: Arc::new(ring), policy, versions_kept }
+    pub fn new(store: Store, ring: KeyRing, versions_kept: NonZeroU32) -> Self {
+        Self { store, ring: Arc::new(ring), versions_kept }
     }
 
-    /// Decides, and records a denial.
-    async fn permit(&self, caller: &Caller, action: Action, object: Option<&ObjectId>) -> Result<Grant, Error> {
-        match self.policy.decide(caller, action) {
+    /// Decides about what concerns no secret that is there, and records a denial.
+    async fn permit(&self, principal: &Principal, action: Action, resource: Resource<'_>) -> Result<Grant, Error> {
+        match principal.may(action, resource) {
             Ok(grant) => Ok(grant),
             Err(denied) => {
-                self.record(entry(caller, action, object, None, Outcome::Denied)).await?;
-                Err(object.map_or(Error::Denied(denied), |id| Error::Refused(Refusal::unknown(id))))
+                self.record(entry(principal.caller(), action, None, None, Outcome::Denied)).await?;
+                Err(Error::Denied(denied))
             }
         }
     }
@@ -93,7 +92,7 @@ fn entry(
     Entry {
         action,
         actor: Actor(caller.clone()),
-        subject: object.map(|id| Subject { object: id.clone(), version }),
+        subject: object.map(|id| Subject::Object { id: id.clone(), version }),
         outcome,
         attributes: Attributes::default(),
     }

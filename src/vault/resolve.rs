@@ -2,8 +2,8 @@
 
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
-use crate::authz::Action;
-use crate::domain::{Caller, Container, Object, ObjectId, SecretBytes, Version};
+use crate::authz::{Action, Principal};
+use crate::domain::{Container, Object, ObjectId, SecretBytes, Version};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
 /// One value that a container asked for.
@@ -40,20 +40,17 @@ impl Vault {
     /// Every value that was asked for, in order; each name's outcome is in the log before any value is opened.
     pub async fn resolve(
         &self,
-        caller: &Caller,
+        principal: &Principal,
         container: Container,
         references: Vec<Reference>,
     ) -> Result<Vec<Resolved>, Error> {
         container.check()?;
         check(&references)?;
-        let Ok(grant) = self.policy.decide(caller, Action::Inject) else {
-            return self.deny(caller, &container, references).await;
-        };
-        let asked = Asked { caller: grant.caller().clone(), container };
+        let asked = Asked { principal: principal.clone(), container };
         let ((asked, references, found), recorded) = self
             .store
             .write(move |tx| {
-                let found: Vec<Found> = references.iter().map(|r| find(tx, r)).collect::<Result<_, _>>()?;
+                let found: Vec<Found> = references.iter().map(|r| asked.find(tx, r)).collect::<Result<_, _>>()?;
                 let complete = found.iter().all(Result::is_ok);
                 for (reference, found) in references.iter().zip(&found) {
                     tx.append(&asked.entry(reference, found, complete))?;
@@ -84,16 +81,6 @@ impl Vault {
             .collect())
     }
 
-    async fn deny<T>(&self, caller: &Caller, container: &Container, references: Vec<Reference>) -> Result<T, Error> {
-        let asked = Asked { caller: caller.clone(), container: container.clone() };
-        let failures = references.iter().map(|r| (r.name.clone(), Refusal::unknown(&r.object))).collect();
-        let append = move |tx: &mut dyn crate::store::WriteTx| {
-            references.iter().try_for_each(|r| tx.append(&asked.with(r, r.version, Outcome::Denied)))
-        };
-        self.store.write(append).await?;
-        Err(Error::Unresolved(failures))
-    }
-
     /// The log said that these would be opened; now it says that they were not.
     async fn report_altered<T>(
         &self,
@@ -113,11 +100,21 @@ impl Vault {
 
 /// Who asked, and for which container.
 struct Asked {
-    caller: Caller,
+    principal: Principal,
     container: Container,
 }
 
 impl Asked {
+    fn find(&self, tx: &mut (impl ReadTx + ?Sized), reference: &Reference) -> Result<Found, StoreError> {
+        let asked = load::Asked { principal: &self.principal, action: Action::Inject, id: &reference.object };
+        let object = match load::living(tx, &asked)? {
+            Ok((object, _)) => object,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let stored = load::version(tx, &object, reference.version)?;
+        Ok(stored.map(|stored| (object, stored)))
+    }
+
     fn entry(&self, reference: &Reference, found: &Found, complete: bool) -> Entry {
         match found {
             Ok((_, stored)) if complete => self.with(reference, Some(stored.info.version), Outcome::Ok),
@@ -127,20 +124,11 @@ impl Asked {
     }
 
     fn with(&self, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
-        let mut entry = entry(&self.caller, Action::Inject, Some(&reference.object), version, outcome);
+        let mut entry = entry(self.principal.caller(), Action::Inject, Some(&reference.object), version, outcome);
         entry.attributes.variable = Some(reference.name.clone());
         entry.attributes.container = Some(self.container.clone());
         entry
     }
-}
-
-fn find(tx: &mut (impl ReadTx + ?Sized), reference: &Reference) -> Result<Found, StoreError> {
-    let object = match load::living(tx, &reference.object)? {
-        Ok(object) => object,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let stored = load::version(tx, &object, reference.version)?;
-    Ok(stored.map(|stored| (object, stored)))
 }
 
 /// All of them, or why not.

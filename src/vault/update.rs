@@ -1,9 +1,10 @@
 //! A new version.
 
-use super::{Error, Refusal, Vault, entry, load};
+use super::load::{self, Asked};
+use super::{Error, Refusal, Vault, entry};
 use crate::audit::Outcome;
-use crate::authz::{Action, Grant};
-use crate::domain::{Caller, Object, ObjectId, SecretValue, Version, VersionInfo};
+use crate::authz::{Action, Grant, Principal};
+use crate::domain::{Object, ObjectId, SecretValue, Version, VersionInfo};
 use crate::seal::KeyError;
 use crate::store::{StoreError, WriteTx};
 
@@ -11,20 +12,23 @@ impl Vault {
     /// Stores a new version, only if `expected` is the current one where it is named.
     pub async fn update(
         &self,
-        caller: &Caller,
+        principal: &Principal,
         id: ObjectId,
         value: SecretValue,
         expected: Option<Version>,
     ) -> Result<Object, Error> {
-        let grant = self.permit(caller, Action::Update, Some(&id)).await?;
-        let vault = self.clone();
+        let (vault, principal) = (self.clone(), principal.clone());
         let (result, _) = self
             .store
-            .write(move |tx| match vault.genuine(tx, &id, expected)? {
-                Ok(object) => Ok(Ok(vault.add_version(tx, &grant, object, &value)?)),
-                Err(refusal) => {
-                    tx.append(&entry(grant.caller(), Action::Update, Some(&id), expected, refusal.outcome()))?;
-                    Ok(Err(refusal))
+            .write(move |tx| {
+                let asked = Asked { principal: &principal, action: Action::Update, id: &id };
+                match vault.genuine(tx, &asked, expected)? {
+                    Ok((object, grant)) => Ok(Ok(vault.add_version(tx, &grant, object, &value)?)),
+                    Err(refusal) => {
+                        let outcome = refusal.outcome();
+                        tx.append(&entry(principal.caller(), Action::Update, Some(&id), expected, outcome))?;
+                        Ok(Err(refusal))
+                    }
                 }
             })
             .await?;
@@ -36,15 +40,15 @@ impl Vault {
     fn genuine(
         &self,
         tx: &mut dyn WriteTx,
-        id: &ObjectId,
+        asked: &Asked<'_>,
         expected: Option<Version>,
-    ) -> Result<Result<Object, Refusal>, StoreError> {
-        let object = match expect(tx, id, expected)? {
-            Ok(object) => object,
+    ) -> Result<Result<(Object, Grant), Refusal>, StoreError> {
+        let (object, grant) = match expect(tx, asked, expected)? {
+            Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let stored = load::version(tx, &object, None)?;
-        Ok(stored.and_then(|stored| self.verify(&object, &stored)).map(|()| object))
+        Ok(stored.and_then(|stored| self.verify(&object, &stored)).map(|()| (object, grant)))
     }
 
     fn add_version(
@@ -73,16 +77,16 @@ impl Vault {
 /// A living secret, at the version that the caller expects.
 pub(super) fn expect(
     tx: &mut dyn WriteTx,
-    id: &ObjectId,
+    asked: &Asked<'_>,
     expected: Option<Version>,
-) -> Result<Result<Object, Refusal>, StoreError> {
-    Ok(load::living(tx, id)?.and_then(|object| {
+) -> Result<Result<(Object, Grant), Refusal>, StoreError> {
+    Ok(load::living(tx, asked)?.and_then(|(object, grant)| {
         let current = object.current.version;
         match expected {
             Some(expected) if expected != current => {
-                Err(Refusal::VersionMismatch { object: id.clone(), expected, current })
+                Err(Refusal::VersionMismatch { object: object.id, expected, current })
             }
-            _ => Ok(object),
+            _ => Ok((object, grant)),
         }
     }))
 }

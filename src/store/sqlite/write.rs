@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::SqliteTx;
 use super::convert::{labels_text, number};
-use crate::audit::{Entry, Outcome};
+use crate::audit::{Entry, Outcome, Subject};
 use crate::authz::{Action, Grant};
 use crate::domain::{KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedKek};
 use crate::store::{StoreError, WriteTx};
@@ -19,20 +19,16 @@ impl WriteTx for SqliteTx<'_> {
             path: self.path.to_owned(),
             reason: format!("an audit entry can't be written: {error}"),
         })?;
-        let subject = entry.subject.as_ref();
+        let (object, version) = match &entry.subject {
+            Some(Subject::Object { id, version }) => (Some(id.as_str()), version.map(number)),
+            Some(Subject::Token(_)) | None => (None, None),
+        };
         let (index, at) = (self.next_index, self.now.as_microsecond());
         self.run(|tx| {
             tx.prepare_cached(
                 "INSERT INTO audit (idx, at, object_id, version, mutation, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![
-                index,
-                at,
-                subject.map(|s| s.object.as_str()),
-                subject.and_then(|s| s.version).map(number),
-                mutation(entry),
-                bytes
-            ])
+            .execute(params![index, at, object, version, mutation(entry), bytes])
         })?;
         self.next_index += 1;
         self.opens.extend(entry.opens().map(|(object, version)| (object.clone(), version)));
