@@ -76,7 +76,11 @@ pub(super) fn bad(column: usize, error: impl std::error::Error + Send + Sync + '
 /// What an error of SQLite means to a caller.
 pub(super) fn store_error(path: &Path, error: &rusqlite::Error) -> StoreError {
     let (path, reason) = (path.to_owned(), error.to_string());
-    let corrupt = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    // No statement here breaks a constraint unless what it has read before is wrong.
+    let corrupt = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
+    );
     if corrupt || is_malformed(error) {
         StoreError::Damaged { path, reason }
     } else {
