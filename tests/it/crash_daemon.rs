@@ -20,6 +20,7 @@ use crate::support::rpc::Rpc;
 
 const WRITERS: usize = 32;
 const ROUNDS: usize = 200;
+const FIRST_STARTS: usize = 100;
 
 /// Whatever was acknowledged is there after the restart, whole and with its entry in the log; what was not is there
 /// as a whole or not at all.
@@ -54,7 +55,7 @@ fn kill_9_under_32_writers_loses_nothing_that_was_acknowledged() {
 fn kill_9_of_a_first_start() {
     let usual = usual_first_start();
     let mut cut_short = 0;
-    for _ in 0..50 {
+    for _ in 0..FIRST_STARTS {
         let folder = temporary_folder();
         let mut daemon = Daemon::stopped(folder.path());
         daemon.launch();
@@ -67,7 +68,10 @@ fn kill_9_of_a_first_start() {
         let id = rpc.create(&json!({ "value": "the first" }));
         assert_eq!(rpc.resolve(&id).as_deref(), Ok("the first"));
     }
-    assert!(cut_short > 10, "only {cut_short} of 50 first starts were cut short: the moments are badly chosen");
+    assert!(
+        cut_short > FIRST_STARTS / 5,
+        "only {cut_short} of {FIRST_STARTS} first starts were cut short: the moments are badly chosen"
+    );
 }
 
 /// The time of an undisturbed one here, so that the moments of killing are spread over it.
