@@ -11,5 +11,6 @@ mod race;
 mod refusal;
 mod strace;
 mod support;
+mod tamper;
 mod transparency;
 mod update_race;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -54,11 +54,18 @@ impl Daemon {
     }
 
     pub(crate) fn wait_ready(&mut self) {
+        let ended = self.wait_ready_or_ended();
+        assert!(ended.is_none(), "the daemon ended: {}", self.log_text());
+    }
+
+    /// Waits until it serves, or has ended: then with its status.
+    pub(crate) fn wait_ready_or_ended(&mut self) -> Option<ExitStatus> {
+        let mut ended = None;
         wait_until("the daemon's socket answers", || {
-            let ended = self.child.as_mut().expect("launched").try_wait().expect("wait");
-            assert!(ended.is_none(), "the daemon ended: {}", self.log_text());
-            UnixStream::connect(self.socket()).is_ok()
+            ended = self.child.as_mut().expect("launched").try_wait().expect("wait");
+            ended.is_some() || UnixStream::connect(self.socket()).is_ok()
         });
+        ended
     }
 
     /// What `kill -9` does.
