@@ -5,6 +5,7 @@ mod convert;
 mod error;
 mod injection;
 mod server;
+mod unreadable;
 mod vault;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub fn services(vault: &Vault) -> ConnectRpcService {
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())));
     let limits = Limits::default().with_max_request_body_size(MOST_REQUEST).with_max_message_size(MOST_REQUEST);
-    ConnectRpcService::new(router).with_limits(limits)
+    ConnectRpcService::new(router).with_limits(limits).with_interceptor(unreadable::Unquoted)
 }
 
 /// Who sent a request; the listener put it there.
