@@ -35,7 +35,8 @@ impl Writer {
     pub(super) fn start(connection: Connection, path: &Path, vault: VaultId) -> Result<Self, StoreError> {
         let last = last_time(&connection).map_err(|error| store_error(path, &error))?;
         let (queue, work) = mpsc::channel();
-        let mut state = State { connection, path: path.to_owned(), vault, last, scrub: false };
+        // A daemon that was killed may have left destroyed keys in the write-ahead log.
+        let mut state = State { connection, path: path.to_owned(), vault, last, scrub: true };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || state.serve(&work))
