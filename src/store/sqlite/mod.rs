@@ -33,8 +33,10 @@ struct SqliteTx<'a> {
 pub struct Sqlite {
     path: PathBuf,
     vault: VaultId,
-    writer: Writer,
+    // Dropped before the writer: SQLite folds the write-ahead log into the database when the last connection closes,
+    // and one that only reads can't.
     readers: Arc<Mutex<Vec<Connection>>>,
+    writer: Writer,
 }
 
 impl Sqlite {
@@ -49,7 +51,7 @@ impl Sqlite {
         schema::migrate(&mut connection, path)?;
         let vault = identity(&connection, identity_if_new).map_err(failed)?;
         let writer = Writer::start(connection, path, vault)?;
-        Ok(Self { path: path.to_owned(), vault, writer, readers: Arc::default() })
+        Ok(Self { path: path.to_owned(), vault, readers: Arc::default(), writer })
     }
 }
 
