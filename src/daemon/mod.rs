@@ -39,13 +39,15 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let ring = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
     let policy = Policy::new(nix::unistd::geteuid().as_raw());
     let vault = Vault::new(store, ring, settings.versions_kept);
-    let socket = socket::bind(&settings.socket)?;
+    let (listener, name) = socket::bind(&settings.socket)?;
     runtime.block_on(async {
-        let listener = UnixListener::from_std(socket.listener()?).map_err(Error::Runtime)?;
+        let listener = UnixListener::from_std(listener).map_err(Error::Runtime)?;
         let (mut term, mut int) = (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?);
         let stop = async {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             tracing::info!("stopping: requests under way are finished");
+            // Whoever comes now is told at once that nobody listens, instead of waiting for the end.
+            drop(name);
             notify(sd_notify::NotifyState::Stopping);
         };
         let milliseconds = started.elapsed().as_millis();

@@ -10,17 +10,15 @@ use listenfd::ListenFd;
 
 use super::Error;
 
-/// The socket, and whose it is to remove.
-pub(super) struct Socket {
-    listener: UnixListener,
-    made: Option<PathBuf>,
-}
+/// The name of a socket that was made here; removed when dropped.
+pub(super) struct Name(Option<PathBuf>);
 
 /// Takes the socket that systemd passed (`sd_listen_fds`(3)), or makes one with mode 0660.
-pub(super) fn bind(path: &Path) -> Result<Socket, Error> {
+pub(super) fn bind(path: &Path) -> Result<(UnixListener, Name), Error> {
     let failed = |error: io::Error| Error::Socket { path: path.to_owned(), reason: error.to_string() };
     if let Some(listener) = ListenFd::from_env().take_unix_listener(0).map_err(failed)? {
-        return Ok(Socket { listener, made: None });
+        listener.set_nonblocking(true).map_err(Error::Runtime)?;
+        return Ok((listener, Name(None)));
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
         DirBuilder::new().recursive(true).create(folder).map_err(failed)?;
@@ -29,8 +27,10 @@ pub(super) fn bind(path: &Path) -> Result<Socket, Error> {
     }
     clear(path)?;
     let listener = UnixListener::bind(path).map_err(failed)?;
+    let name = Name(Some(path.to_owned()));
     fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
-    Ok(Socket { listener, made: Some(path.to_owned()) })
+    listener.set_nonblocking(true).map_err(Error::Runtime)?;
+    Ok((listener, name))
 }
 
 /// Removes a socket that a killed daemon left; anything else there is not ours to remove.
@@ -50,18 +50,9 @@ fn clear(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).map_err(|error| failed(error.to_string()))
 }
 
-impl Socket {
-    /// A handle that an event loop can take over.
-    pub(super) fn listener(&self) -> Result<UnixListener, Error> {
-        let listener = self.listener.try_clone().map_err(Error::Runtime)?;
-        listener.set_nonblocking(true).map_err(Error::Runtime)?;
-        Ok(listener)
-    }
-}
-
-impl Drop for Socket {
+impl Drop for Name {
     fn drop(&mut self) {
-        if let Some(path) = &self.made {
+        if let Some(path) = &self.0 {
             // The next start clears it if this fails.
             let _ = fs::remove_file(path);
         }
