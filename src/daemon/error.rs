@@ -39,6 +39,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// What systemd passed is of no use.
+    #[error(
+        "the socket that systemd passed can't be used: {reason}\nSet ListenStream= in the socket unit to an absolute path."
+    )]
+    Activation {
+        /// What is wrong.
+        reason: String,
+    },
     /// Another daemon listens there.
     #[error("another daemon listens on {}\nStop it first, or set --socket to another path.", path.display())]
     SocketInUse {

@@ -15,11 +15,12 @@ pub(super) struct Name(Option<PathBuf>);
 
 /// Takes the socket that systemd passed (`sd_listen_fds`(3)), or makes one with mode 0660.
 pub(super) fn bind(path: &Path) -> Result<(UnixListener, Name), Error> {
-    let failed = |error: io::Error| Error::Socket { path: path.to_owned(), reason: error.to_string() };
-    if let Some(listener) = ListenFd::from_env().take_unix_listener(0).map_err(failed)? {
+    let passed = ListenFd::from_env().take_unix_listener(0);
+    if let Some(listener) = passed.map_err(|error| Error::Activation { reason: error.to_string() })? {
         listener.set_nonblocking(true).map_err(Error::Runtime)?;
         return Ok((listener, Name(None)));
     }
+    let failed = |error: io::Error| Error::Socket { path: path.to_owned(), reason: error.to_string() };
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
         DirBuilder::new().recursive(true).create(folder).map_err(failed)?;
         // Our umask hides what we make; others must reach the socket, whose own mode decides who may connect.
