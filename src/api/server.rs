@@ -14,13 +14,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use crate::authz::{Policy, Principal};
 use crate::domain::{Caller, Identity, Peer, RequestId};
 
-/// A client that opens a connection must send its headers within this time.
+/// A client that opens a connection must send the headers of its first request within this time.
 const HEADERS: Duration = Duration::from_secs(10);
 /// The most connections at once; more wait in the socket's backlog.
 const CONNECTIONS: usize = 4096;
@@ -88,7 +88,10 @@ impl Door {
         };
         let (services, requests, rights) =
             (self.services.clone(), Arc::clone(&self.requests), self.policy.rights_of(peer));
+        let asked = Arc::new(Notify::new());
+        let silent = silence(Arc::clone(&asked));
         let handle = service_fn(move |request| {
+            asked.notify_one();
             let caller = Caller { identity: Identity::Peer(peer), request: requests.next() };
             answer(services.clone(), Principal::new(caller, Arc::clone(&rights)), request)
         });
@@ -98,8 +101,11 @@ impl Door {
         let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), handle).into_owned());
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = connection.await {
-                tracing::debug!(error = error.to_string(), "a connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error = error.to_string(), "a connection ended early");
+                },
+                () = silent => tracing::debug!("a connection without a request is closed"),
             }
         });
     }
@@ -115,6 +121,13 @@ impl Requests {
 
     fn next(&self) -> RequestId {
         RequestId::new(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Ends if no request comes in time: hyper has no limit for that before it knows the version of HTTP, nor for HTTP/2.
+async fn silence(asked: Arc<Notify>) {
+    if tokio::time::timeout(HEADERS, asked.notified()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }
 
