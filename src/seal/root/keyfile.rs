@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use super::RootProvider;
@@ -38,7 +39,9 @@ impl Keyfile {
             reason,
             remedy: "Restore it from its backup: without it nothing in the vault can be opened.",
         };
-        let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
+        // Without this flag a named pipe would keep us waiting before we can see that it is one.
+        let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+        let mut file = opened.map_err(|error| failed(error.to_string()))?;
         check_owner(path, &file)?;
         let mut text = Zeroizing::new(String::new());
         Read::by_ref(&mut file).take(1024).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
