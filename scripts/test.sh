@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
-# A shim with places to kill it at. Built for the whole workspace, so that its dependencies are those of the tests.
-cargo build --locked --workspace --bin ampoule-shim --features ampoule-shim/phases
+# A shim with places to kill it at. Built as the tests are, so that nothing but the shim is compiled twice.
+cargo build --locked --workspace --tests --features ampoule-shim/phases
 install -D -m 0755 "$target/debug/ampoule-shim" "$target/phases/ampoule-shim"
 export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim"
 
