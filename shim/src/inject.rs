@@ -33,6 +33,7 @@ pub fn create(
     }
     let deadline = Instant::now() + settings.deadline;
     let place = place.lock(deadline)?;
+    phase::at("locked");
     place.heal()?;
     let Reading::Text(text) = place.read()? else { return plain(args, runtime) };
     let spec = Spec::parse(&text)?;

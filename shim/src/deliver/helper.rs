@@ -37,6 +37,7 @@ pub(super) fn start(delivery: Delivery, text: Zeroizing<Vec<u8>>) -> Result<Path
 /// Becomes the helper by a second fork: the runtime must not find a child that it didn't start.
 fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ready: File) -> ! {
     let _ = setsid();
+    phase::at("detaching");
     match sys::fork_alone() {
         Ok(ForkResult::Child) => help(delivery, text, ready),
         _ => sys::exit_now(0),

@@ -23,6 +23,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
 use nix::unistd::{UnlinkatFlags, mkfifoat, symlinkat, unlinkat};
 
 use super::{DeliverError, sys};
+use crate::phase;
 use crate::spec::MOST_BYTES;
 
 /// A config.json and its directory.
@@ -175,7 +176,9 @@ impl Locked {
             return Err(step(Errno::ESRCH));
         }
         self.remove_sibling().map_err(DeliverError::step("remove the FIFO's name"))?;
+        phase::at("fifo-unnamed");
         symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
+        phase::at("linked");
         sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(DeliverError::step("swap config.json"))
     }
 

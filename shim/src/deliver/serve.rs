@@ -76,6 +76,7 @@ impl Delivery {
         if fed.is_ok() {
             let _ = self.write(std::slice::from_ref(last));
         }
+        phase::at("finished");
     }
 
     /// Waits until the runtime has the FIFO open.
