@@ -4,12 +4,9 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, on_every_runtime};
-use crate::support::process::{Job, wait_until};
+use crate::support::process::{Job, kill_9, wait_until};
 use crate::support::random::random_below;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
@@ -47,7 +44,7 @@ fn killed_at_random_moments(rig: &Rig<Bare>) {
         thread::sleep(usual * random_below(110) / 100);
         strike(rig, victim, &mut job);
         let check = || {
-            wait_until("the helpers have gone", || helpers(rig, 0).is_empty());
+            wait_until("the helpers have gone", || site.helpers(0).is_empty());
             let plain = [needle.search(site.folder()), needle.search(&site.realm.outside("/run"))].concat();
             assert!(plain.is_empty(), "round {round}, {victim:?}: {plain:?}");
         };
@@ -80,11 +77,13 @@ fn strike(rig: &Rig<Bare>, victim: Victim, job: &mut Job) {
     match victim {
         Victim::Shim => {}
         Victim::OneHelper => {
-            let helpers = helpers(rig, job.pid());
+            let helpers = rig.engine.site().helpers(job.pid());
             let chosen = random_below(u32::try_from(helpers.len()).expect("few").max(1)) as usize;
             helpers.get(chosen).into_iter().for_each(|&pid| kill_9(pid));
         }
-        Victim::EveryHelper | Victim::Everything => helpers(rig, job.pid()).into_iter().for_each(kill_9),
+        Victim::EveryHelper | Victim::Everything => {
+            rig.engine.site().helpers(job.pid()).into_iter().for_each(kill_9);
+        }
     }
 }
 
@@ -99,21 +98,6 @@ fn usual_time(rig: &Rig<Bare>, bundle: &Bundle) -> Duration {
         took
     });
     times.max().expect("three")
-}
-
-fn kill_9(pid: u32) {
-    // It may have done its work meanwhile.
-    let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
-}
-
-/// The processes in the realm that run the shim's program, but for one.
-fn helpers(rig: &Rig<Bare>, but: u32) -> Vec<u32> {
-    let site = rig.engine.site();
-    let shim = fs::canonicalize(&site.program).expect("shim");
-    let processes = fs::read_dir("/proc").expect("/proc").flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let runs_shim = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == shim);
-    pids.filter(|&pid| pid != but && runs_shim(pid) && site.realm.holds(pid)).collect()
 }
 
 /// A create that was cut down with its helper may leave the pipe in the place of the configuration.

@@ -3,6 +3,7 @@
 mod canary;
 mod cli_bad_input;
 mod crash_daemon;
+mod crash_phases;
 mod crash_shim;
 mod daemon_away;
 mod inheritance;

@@ -12,6 +12,7 @@ use crate::support::bundle::Request;
 use crate::support::console::{Console, read_to_hangup};
 use crate::support::engine::{Bare, Engine, Kind, Podman, ShimSettings, Site, on_each_kind};
 use crate::support::process::{Ran, wait_until};
+use crate::support::programs;
 use crate::support::rig::temporary_folder;
 
 /// What can be seen from outside, with folders and times taken out.
@@ -43,7 +44,8 @@ fn same_on_podman(kind: Kind, see: impl Fn(&Podman) -> Seen) {
 
 fn sites(kind: Kind) -> [Site; 2] {
     let shimmed = temporary_folder();
-    let settings = ShimSettings { socket: shimmed.path().join("absent.sock"), deadline: "1s" };
+    let socket = shimmed.path().join("absent.sock");
+    let settings = ShimSettings { program: programs::shim(), socket, deadline: "1s" };
     [Site::new(temporary_folder(), kind, None), Site::new(shimmed, kind, Some(&settings))]
 }
 

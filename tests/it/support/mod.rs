@@ -5,6 +5,7 @@ pub(crate) mod cli;
 pub(crate) mod console;
 pub(crate) mod daemon;
 pub(crate) mod engine;
+pub(crate) mod gate;
 pub(crate) mod impostor;
 pub(crate) mod process;
 pub(crate) mod programs;

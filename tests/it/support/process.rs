@@ -7,6 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// Far more than anything here needs; only a hang reaches it.
 const HANG: Duration = Duration::from_mins(2);
 
@@ -98,6 +101,11 @@ impl Drop for Job {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Kills a process, which may have done its work meanwhile.
+pub(crate) fn kill_9(pid: u32) {
+    let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
 }
 
 /// Runs a command on the machine as it is.

@@ -20,6 +20,17 @@ pub(crate) fn shim() -> PathBuf {
     path
 }
 
+/// The shim with places to kill it at (`shim/src/phase.rs`).
+#[allow(clippy::disallowed_methods, reason = "where to find the shim is the one thing that a caller of the tests sets")]
+pub(crate) fn shim_with_phases() -> PathBuf {
+    let path = env::var_os("AMPOULE_TEST_SHIM_PHASES").map(PathBuf::from).unwrap_or_default();
+    assert!(
+        path.is_file(),
+        "AMPOULE_TEST_SHIM_PHASES is {path:?}, not a shim that can be stopped: run `make test`, which builds one"
+    );
+    path
+}
+
 /// A program of the machine. A missing one fails the test: what isn't run isn't shown.
 pub(crate) fn system(name: &str, debian_package: &str) -> PathBuf {
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]

@@ -79,6 +79,14 @@ impl Realm {
         })
     }
 
+    /// Makes a folder one that nobody inside can write in.
+    pub(crate) fn make_read_only(&self, folder: &Path) {
+        for options in ["bind", "bind,remount,ro"] {
+            let mut mount = Command::new(programs::system("mount", "mount"));
+            self.run(mount.args(["-o", options]).arg(folder).arg(folder)).ok();
+        }
+    }
+
     /// A path of the inside, as it can be opened from the outside.
     pub(crate) fn outside(&self, path: &str) -> PathBuf {
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(path.trim_start_matches('/'))

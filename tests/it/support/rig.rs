@@ -1,11 +1,13 @@
 //! Everything that an injection needs: a daemon, and an engine whose runtime is the shim.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
 use super::daemon::Daemon;
 use super::engine::{Bare, Engine, Kind, Podman, ShimSettings, Site};
+use super::programs;
 
 /// A daemon and an engine in one folder, which is the engine's to remove.
 pub(crate) struct Rig<E: ?Sized = dyn Engine> {
@@ -23,30 +25,35 @@ impl Rig<Bare> {
     }
 
     pub(crate) fn patient(kind: Kind) -> Self {
-        Self::new(kind, "10s", Bare::new)
+        Self::new(kind, programs::shim(), "10s", Bare::new)
+    }
+
+    /// One whose shim can be stopped on its way by a [`super::gate::Gate`].
+    pub(crate) fn stoppable(kind: Kind) -> Self {
+        Self::new(kind, programs::shim_with_phases(), "10s", Bare::new)
     }
 
     /// One whose shim gives up early, for tests that wait for it to.
     pub(crate) fn impatient(kind: Kind) -> Self {
-        Self::new(kind, "2s", Bare::new)
+        Self::new(kind, programs::shim(), "2s", Bare::new)
     }
 }
 
 impl Rig<Podman> {
     pub(crate) fn podman_runc() -> Self {
-        Self::new(Kind::Runc, "10s", Podman::new)
+        Self::new(Kind::Runc, programs::shim(), "10s", Podman::new)
     }
 
     pub(crate) fn podman_crun() -> Self {
-        Self::new(Kind::Crun, "10s", Podman::new)
+        Self::new(Kind::Crun, programs::shim(), "10s", Podman::new)
     }
 }
 
 impl<E> Rig<E> {
-    fn new(kind: Kind, deadline: &'static str, engine: impl FnOnce(Site) -> E) -> Self {
+    fn new(kind: Kind, program: PathBuf, deadline: &'static str, engine: impl FnOnce(Site) -> E) -> Self {
         let folder = temporary_folder();
         let daemon = Daemon::start(folder.path());
-        let settings = ShimSettings { socket: daemon.socket(), deadline };
+        let settings = ShimSettings { program, socket: daemon.socket(), deadline };
         let engine = engine(Site::new(folder, kind, Some(&settings)));
         Self { daemon, engine }
     }

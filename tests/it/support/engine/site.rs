@@ -41,6 +41,7 @@ impl Kind {
 
 /// How the shim is set up.
 pub(crate) struct ShimSettings {
+    pub(crate) program: PathBuf,
     pub(crate) socket: PathBuf,
     pub(crate) deadline: &'static str,
 }
@@ -69,7 +70,7 @@ impl Site {
             kind,
             realm: Realm::new(cgroups),
             rootfs,
-            program: shim.map_or_else(|| kind.program(), |_| link_to_shim(path, kind)),
+            program: shim.map_or_else(|| kind.program(), |shim| link_to_shim(path, kind, &shim.program)),
             shim_config: shim.map(|settings| write_settings(path, kind, settings)),
             cgroup: CgroupParent(format!("/ampoule-{name}-{}", kind.name())),
             folder,
@@ -102,18 +103,27 @@ impl Site {
         let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
         entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect()
     }
+
+    /// The processes in the realm that run the shim's program, but for one.
+    pub(crate) fn helpers(&self, but: u32) -> Vec<u32> {
+        let shim = fs::canonicalize(&self.program).expect("shim");
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let runs_shim = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == shim);
+        pids.filter(|&pid| pid != but && runs_shim(pid) && self.realm.holds(pid)).collect()
+    }
 }
 
 /// An engine's error tells its runtime's name, and it must be the shim's name that tells which runtime to use.
-fn link_to_shim(folder: &Path, kind: Kind) -> PathBuf {
+fn link_to_shim(folder: &Path, kind: Kind, shim: &Path) -> PathBuf {
     let link = folder.join(format!("ampoule-{}", kind.name()));
-    symlink(programs::shim(), &link).expect("link to the shim");
+    symlink(shim, &link).expect("link to the shim");
     link
 }
 
 fn write_settings(folder: &Path, kind: Kind, settings: &ShimSettings) -> PathBuf {
     let path = folder.join("shim.yaml");
-    let ShimSettings { socket, deadline } = settings;
+    let ShimSettings { socket, deadline, .. } = settings;
     let runtime = kind.program();
     let text = format!("runtime: {}\nsocket: {}\ndeadline: {deadline}\n", runtime.display(), socket.display());
     fs::write(&path, text).expect("shim.yaml");

@@ -1,0 +1,201 @@
+//! `kill -9` of the shim, of its helper, or of both, in every phase of a create.
+//!
+//! `crash_shim.rs` kills at random moments; here each moment has its turn.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+
+use crate::support::bundle::{Bundle, Request};
+use crate::support::engine::{Bare, Engine, Kind, on_each_kind};
+use crate::support::gate::{self, Gate};
+use crate::support::process::{Ran, kill_9, wait_until};
+use crate::support::programs;
+use crate::support::rig::Rig;
+use crate::support::search::Needle;
+
+/// The phases in which the shim is alone, in their order.
+const ALONE: [&str; 3] = ["locked", "resolved", "fifo-made"];
+
+/// Those in which it has a helper, in their order.
+const WITH_HELPER: [&str; 11] = [
+    "detaching",
+    "helper-forked",
+    "helper-waits",
+    "helper-ready",
+    "fifo-unnamed",
+    "linked",
+    "exchanged",
+    "opened",
+    "fed",
+    "restored",
+    LAST,
+];
+
+/// The runtime has everything.
+const LAST: &str = "finished";
+
+/// What is killed in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// Nothing: a stop alone changes nothing.
+    Nobody,
+    /// The process that the caller started: the shim, later the runtime.
+    Caller,
+    Helper,
+    Both,
+}
+
+impl Victim {
+    fn includes_caller(self) -> bool {
+        matches!(self, Self::Caller | Self::Both)
+    }
+
+    fn includes_helper(self) -> bool {
+        matches!(self, Self::Helper | Self::Both)
+    }
+}
+
+/// One secret, and one bundle that asks for it, for all rounds.
+struct Scene {
+    rig: Rig<Bare>,
+    needle: Needle,
+    bundle: Bundle,
+    /// Where the shim puts its pipe: the bundle, or what stands for it if that can't be written in.
+    delivers_in: PathBuf,
+}
+
+impl Scene {
+    fn new(kind: Kind) -> Self {
+        let (rig, needle) = (Rig::stoppable(kind), Needle::random());
+        let secret = rig.daemon.cli().add(needle.value());
+        let request = Request::printing_environment().env("A", &format!("ampoule://{secret}"));
+        let bundle = rig.engine.bundle("shared", &request);
+        let delivers_in = bundle.path.clone();
+        Self { rig, needle, bundle, delivers_in }
+    }
+
+    fn with_read_only_bundle(kind: Kind) -> Self {
+        let mut scene = Self::new(kind);
+        let realm = &scene.rig.engine.site().realm;
+        realm.make_read_only(&scene.bundle.path);
+        scene.delivers_in = realm.outside(&format!("/run/ampoule/bundles{}", scene.bundle.path.display()));
+        scene
+    }
+
+    fn rounds(&self) {
+        for phase in ALONE {
+            for victim in [Victim::Nobody, Victim::Caller] {
+                self.round(phase, victim);
+            }
+        }
+        for phase in WITH_HELPER {
+            for victim in [Victim::Nobody, Victim::Caller, Victim::Helper, Victim::Both] {
+                self.round(phase, victim);
+            }
+        }
+    }
+
+    fn round(&self, phase: &'static str, victim: Victim) {
+        let what = format!("{victim:?} killed at {phase:?}");
+        let engine = &self.rig.engine;
+        let site = engine.site();
+        let id = engine.fresh_id();
+        let path = self.bundle.path.to_str().expect("UTF-8");
+        let gate = Gate::close(&site.realm, phase);
+        let mut job = site.realm.start(&mut site.runtime(&["run", "--bundle", path, &id]), b"");
+        gate.wait_until_reached();
+        let helpers = site.helpers(job.pid());
+        assert_eq!(helpers.is_empty(), ALONE.contains(&phase), "{what}: its helpers are {helpers:?}");
+        if victim.includes_helper() {
+            helpers.into_iter().for_each(kill_9);
+        }
+        if victim.includes_caller() {
+            job.kill();
+        }
+        gate.open();
+        self.assert_outcome(phase, victim, &job.wait());
+        self.assert_nothing_stays(&what);
+        // What the runtime left of a container that was cut short is not the shim's to remove.
+        engine.delete(&id);
+        let next = engine.call("run", &self.bundle, &engine.fresh_id());
+        assert!(self.is_served(&next), "{what}: the next container: exit {} {}", next.code(), next.err());
+        assert!(self.bundle.is_pristine(), "{what}: the bundle is not as it was");
+        assert_eq!(names(&self.delivers_in), ["config.json"], "{what}");
+        self.assert_nothing_stays(&what);
+    }
+
+    fn is_served(&self, ran: &Ran) -> bool {
+        ran.code() == 0 && ran.out().contains(&format!("A={}\0", self.needle.value()))
+    }
+
+    /// A container has its value, or doesn't run.
+    fn assert_outcome(&self, phase: &str, victim: Victim, ran: &Ran) {
+        let what = format!("{victim:?} killed at {phase:?}: exit {}, {} {}", ran.code(), ran.out(), ran.err());
+        let refused = ran.code() == 1 && ran.stdout.is_empty() && !ran.stderr.is_empty();
+        match victim {
+            Victim::Nobody => assert!(self.is_served(ran), "{what}"),
+            Victim::Helper if phase == LAST => assert!(self.is_served(ran), "{what}"),
+            Victim::Helper => assert!(refused, "{what}"),
+            // The runtime goes on in this phase and may be done before the blow falls.
+            Victim::Caller | Victim::Both if phase == LAST => {
+                assert!(ran.code() == 137 || self.is_served(ran), "{what}");
+            }
+            Victim::Caller | Victim::Both => assert!(ran.code() == 137 && ran.stdout.is_empty(), "{what}"),
+        }
+    }
+
+    /// No helper, and no plaintext.
+    fn assert_nothing_stays(&self, what: &str) {
+        let site = self.rig.engine.site();
+        wait_until("the helpers have gone", || site.helpers(0).is_empty());
+        let found = [self.needle.search(site.folder()), self.needle.search(&site.realm.outside("/run"))].concat();
+        assert!(found.is_empty(), "{what}: {found:?}");
+    }
+}
+
+fn killed_in_every_phase(kind: Kind) {
+    Scene::new(kind).rounds();
+}
+
+fn killed_in_every_phase_beside_a_read_only_bundle(kind: Kind) {
+    Scene::with_read_only_bundle(kind).rounds();
+}
+
+on_each_kind!(killed_in_every_phase, killed_in_every_phase_beside_a_read_only_bundle);
+
+fn names(folder: &Path) -> Vec<OsString> {
+    fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").file_name()).collect()
+}
+
+#[test]
+fn every_phase_of_the_shim_has_its_rounds() {
+    let mut found = Vec::new();
+    phases_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/src"), &mut found);
+    let mut wanted = [&ALONE[..], &WITH_HELPER].concat();
+    found.sort();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
+}
+
+fn phases_below(folder: &Path, found: &mut Vec<String>) {
+    let entries = fs::read_dir(folder).expect("the shim's source").map(|entry| entry.expect("entry").path());
+    for path in entries {
+        if path.is_dir() {
+            phases_below(&path, found);
+        } else {
+            let source = fs::read_to_string(path).expect("the shim's source");
+            let calls = source.split("phase::at(\"").skip(1);
+            found.extend(calls.map(|call| call.split('"').next().expect("a name").to_owned()));
+        }
+    }
+}
+
+#[test]
+fn the_shim_that_people_install_has_no_gates() {
+    let has_gates = |shim: PathBuf| memmem::find(&fs::read(shim).expect("shim"), gate::FOLDER.as_bytes()).is_some();
+    assert!(has_gates(programs::shim_with_phases()));
+    assert!(!has_gates(programs::shim()));
+}
