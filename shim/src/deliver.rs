@@ -45,16 +45,14 @@ pub fn deliver(
     args: &Args,
     run_dir: &Path,
 ) -> Result<Infallible, DeliverError> {
+    let mut edits = Edits::new(spec);
+    fill(&mut edits)?;
     match place.make_fifo() {
         Ok(fifo) => {
-            let mut edits = Edits::new(spec);
-            fill(&mut edits)?;
-            let delivery = Delivery::prepare(place.for_helper()?, fifo)?;
+            let delivery = Delivery::prepare(place, fifo)?;
             exchange(place, delivery, edits.apply(), runtime, args.as_given())
         }
         Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
-            let mut edits = Edits::new(spec);
-            fill(&mut edits)?;
             edits.anchor(place.bundle())?;
             shadow::deliver(place, edits.apply(), runtime, args, run_dir)
         }

@@ -31,12 +31,14 @@ struct Gone;
 
 impl Delivery {
     /// Prepares a delivery to this process, which becomes the runtime.
-    pub(super) fn prepare(place: Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
-        let delivery = Self::watch(&place, &fifo).map_err(DeliverError::step("watch a FIFO"));
-        if delivery.is_err() {
-            place.restore();
-        }
-        let (opens, pidfd, identity) = delivery?;
+    pub(super) fn prepare(place: &Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
+        Self::watching(place, fifo).inspect_err(|_| place.restore())
+    }
+
+    fn watching(place: &Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
+        let watch = Self::watch(place, &fifo).map_err(DeliverError::step("watch a FIFO"));
+        let (opens, pidfd, identity) = watch?;
+        let place = place.for_helper()?;
         Ok(Self { place, fifo: File::from(fifo), opens, runtime: getpid(), pidfd, identity })
     }
 

@@ -35,7 +35,7 @@ pub(super) fn deliver(
     let shadow = shadow.lock(Instant::now() + Duration::from_secs(1))?;
     shadow.heal()?;
     let fifo = shadow.make_fifo().map_err(failed)?;
-    let delivery = Delivery::prepare(shadow.for_helper()?, fifo)?;
+    let delivery = Delivery::prepare(&shadow, fifo)?;
     exchange(&shadow, delivery, text, runtime, &args.with_bundle(directory.as_os_str()))
 }
 

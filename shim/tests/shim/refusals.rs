@@ -79,6 +79,21 @@ fn requests_that_are_malformed() {
 }
 
 #[test]
+fn values_that_have_no_place() {
+    let asked = r#""annotations":{"ampoule.dev/env-vars":"[{\"name\":\"C\",\"value\":\"plain\"}]"}"#;
+    for (rest, part) in [
+        ("", "has no process"),
+        (r#","process":{},"hooks":{"createContainer":[1]}"#, "hooks.createContainer"),
+        (r#","process":{},"hooks":{"createContainer":[{"env":1}]}"#, "hooks.createContainer"),
+    ] {
+        let config = format!("{{{asked}{rest}}}");
+        let site = Site::new(&config);
+        assert_refused(&site, part);
+        site.assert_pristine(&config);
+    }
+}
+
+#[test]
 fn a_pipe_or_link_without_an_original() {
     let site = Site::new(CONFIG);
     fs::remove_file(site.config()).expect("removes");
