@@ -8,6 +8,7 @@
 //! | the original | nothing | every create that ended well |
 //! | the original | the FIFO or the link | a shim killed before the swap |
 //! | the link | the original | a helper killed after the swap |
+//! | a new one | the original | the same, and an engine that has written the bundle again |
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -150,7 +151,7 @@ impl Locked {
                 return Err(DeliverError::NoOriginal { path: self.path() });
             }
             self.put_back().map_err(DeliverError::step("put config.json back"))?;
-        } else if self.is_ours(&self.sibling) {
+        } else if self.stat(&self.name).is_some() && self.stat(&self.sibling).is_some() {
             self.remove_sibling().map_err(DeliverError::step("remove what a killed create left"))?;
         }
         Ok(())

@@ -90,6 +90,10 @@ fn what_a_killed_create_left_is_healed() {
         mkfifo(&site.sibling(), Mode::S_IRWXU).expect("makes a FIFO");
         assert_delivered(&site.create());
         site.assert_pristine(CONFIG);
+        // The engine has put a new one in the place of the link.
+        fs::write(site.sibling(), "{}").expect("writes");
+        assert_delivered(&site.create());
+        site.assert_pristine(CONFIG);
     }
 }
 
