@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::SigSet;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, getpid, pipe2, setsid};
 use zeroize::Zeroizing;
@@ -47,6 +48,7 @@ fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ready: File) -> ! {
 fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
     phase::at("helper-forked");
     if leave_everything(&delivery, &ready).is_err() || ready.write_all(&getpid().as_raw().to_ne_bytes()).is_err() {
+        delivery.abandon();
         sys::exit_now(1);
     }
     drop(ready);
@@ -57,6 +59,8 @@ fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
 
 /// Keeps nothing of the engine's: no pipe that it waits on, no directory, no terminal. And no core dump.
 fn leave_everything(delivery: &Delivery, ready: &File) -> nix::Result<()> {
+    // What stops the engine's whole group must not stop who puts config.json back: it ends with the runtime anyway.
+    SigSet::all().thread_block()?;
     let null = File::options().read(true).write(true).open("/dev/null").map_err(|_| Errno::ENODEV)?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
