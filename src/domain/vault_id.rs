@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A vault's identity, made once at its first start and bound into everything that it seals.
 ///
-/// Written as `tenant_` and 32 hexadecimal digits: what existing clients call a tenant is here a vault.
+/// Written as `tenant_` and 32 lower-case hexadecimal digits: what existing clients call a tenant is here a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VaultId([u8; 16]);
 
@@ -35,7 +35,8 @@ impl FromStr for VaultId {
 
     fn from_str(text: &str) -> Result<Self, InvalidVaultId> {
         let digits = text.strip_prefix(Self::PREFIX).filter(|d| d.len() == 32).ok_or(InvalidVaultId)?;
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        // One identity has one spelling.
+        if !digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(InvalidVaultId);
         }
         u128::from_str_radix(digits, 16).map(|n| Self(n.to_be_bytes())).map_err(|_| InvalidVaultId)
@@ -48,7 +49,7 @@ pub struct InvalidVaultId;
 
 impl fmt::Display for InvalidVaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a vault's identity: expected tenant_ and 32 hexadecimal digits")
+        f.write_str("not a vault's identity: expected tenant_ and 32 lower-case hexadecimal digits")
     }
 }
 
@@ -63,6 +64,8 @@ mod tests {
         let id = VaultId::from_bytes([0x0a; 16]);
         assert_eq!(id.to_string(), "tenant_0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a");
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert!("tenant_+a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a".parse::<VaultId>().is_err());
+        for text in ["tenant_+a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "tenant_0A0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"] {
+            assert!(text.parse::<VaultId>().is_err(), "{text}");
+        }
     }
 }
