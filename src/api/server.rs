@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use connectrpc::{ConnectRpcBody, ConnectRpcService};
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::{Request, Response, header};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -137,5 +137,15 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response<ConnectRpcBody>, Infallible> {
     request.extensions_mut().insert(principal);
-    services.call(request).await
+    let mut response = services.call(request).await?;
+    state_length(&mut response);
+    Ok(response)
+}
+
+/// The library doesn't say how long its bodies are, so that even a whole one would be sent in chunks.
+fn state_length(response: &mut Response<ConnectRpcBody>) {
+    let ConnectRpcBody::Full(body) = response.body() else { return };
+    if let Some(length) = body.size_hint().exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
 }
