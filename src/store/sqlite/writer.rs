@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, Savepoint, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::SqliteTx;
@@ -104,14 +104,14 @@ impl State {
     fn run(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
         // A clock that is set back must not order the log against itself.
         let now = micros(Timestamp::now()).max(self.last);
-        let mut tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut next_index =
             tx.prepare_cached("SELECT coalesce(max(idx) + 1, 0) FROM audit")?.query_one([], |r| r.get(0))?;
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let savepoint = tx.savepoint()?;
+            step(&tx, "SAVEPOINT job")?;
             let mut scope = SqliteTx {
-                tx: &savepoint,
+                tx: &tx,
                 path: &self.path,
                 vault: self.vault,
                 now,
@@ -123,13 +123,14 @@ impl State {
             let (index, opens, destroyed) = (scope.next_index, scope.opens, scope.destroyed);
             match result {
                 Ok(()) => {
-                    savepoint.commit()?;
+                    step(&tx, "RELEASE job")?;
                     next_index = index;
                     self.scrub |= destroyed;
                     results.push(Ok(Recorded::new(opens)));
                 }
                 Err(error) => {
-                    roll_back(savepoint)?;
+                    step(&tx, "ROLLBACK TO job")?;
+                    step(&tx, "RELEASE job")?;
                     results.push(Err(error));
                 }
             }
@@ -153,9 +154,12 @@ impl State {
     }
 }
 
-fn roll_back(mut savepoint: Savepoint<'_>) -> rusqlite::Result<()> {
-    savepoint.rollback()?;
-    savepoint.commit()
+/// One of the statements around each job; the savepoints of rusqlite are compiled anew every time.
+///
+/// Whatever fails here ends the whole transaction, with the savepoint in it.
+fn step(tx: &Connection, statement: &'static str) -> rusqlite::Result<()> {
+    tx.prepare_cached(statement)?.execute([])?;
+    Ok(())
 }
 
 fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
