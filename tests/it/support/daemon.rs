@@ -76,9 +76,12 @@ impl Daemon {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("running").id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = self.child.as_ref().expect("running").id();
-        kill(Pid::from_raw(pid.cast_signed()), signal).expect("signal");
+        kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("signal");
     }
 
     pub(crate) fn cli(&self) -> Cli {

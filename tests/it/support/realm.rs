@@ -70,9 +70,7 @@ impl Realm {
         // Entering changes the thread that does it, so a thread is made for it.
         thread::scope(|scope| {
             let entered = scope.spawn(|| {
-                unshare(CloneFlags::CLONE_FS)?;
-                setns(&self.mounts, CloneFlags::CLONE_NEWNS)?;
-                setns(&self.processes, CloneFlags::CLONE_NEWPID)?;
+                self.enter()?;
                 command.spawn()
             });
             entered.join().expect("spawning thread")
@@ -85,6 +83,13 @@ impl Realm {
             let mut mount = Command::new(programs::system("mount", "mount"));
             self.run(mount.args(["-o", options]).arg(folder).arg(folder)).ok();
         }
+    }
+
+    /// Moves this thread, which can't go back, and all that it starts from now on.
+    pub(crate) fn enter(&self) -> nix::Result<()> {
+        unshare(CloneFlags::CLONE_FS)?;
+        setns(&self.mounts, CloneFlags::CLONE_NEWNS)?;
+        setns(&self.processes, CloneFlags::CLONE_NEWPID)
     }
 
     /// A path of the inside, as it can be opened from the outside.

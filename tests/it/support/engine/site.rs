@@ -61,11 +61,15 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>) -> Self {
+        let cgroups = if kind == Kind::Crun { Cgroups::Unified } else { Cgroups::Machine };
+        Self::with_cgroups(folder, kind, shim, cgroups)
+    }
+
+    pub(crate) fn with_cgroups(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>, cgroups: Cgroups) -> Self {
         let path = folder.path();
         let rootfs = path.join("rootfs");
         rootfs::build(&rootfs);
         let name = path.file_name().expect("named folder").to_string_lossy();
-        let cgroups = if kind == Kind::Crun { Cgroups::Unified } else { Cgroups::Machine };
         Self {
             kind,
             realm: Realm::new(cgroups),
@@ -84,7 +88,17 @@ impl Site {
 
     /// The runtime's command line, logging where `log` says. To be run in the realm.
     pub(crate) fn runtime(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        self.command_line(&self.program, args)
+    }
+
+    /// The same command line for the real runtime.
+    #[allow(dead_code, reason = "for the benchmarks")]
+    pub(crate) fn bare_runtime(&self, args: &[&str]) -> Command {
+        self.command_line(&self.kind.program(), args)
+    }
+
+    fn command_line(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.folder());
         if let Some(config) = &self.shim_config {
             command.env("AMPOULE_SHIM_CONFIG", config);
