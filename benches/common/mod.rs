@@ -1,0 +1,28 @@
+//! What the benchmarks share beyond the tests' support.
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+pub(crate) mod connection;
+pub(crate) mod postgres;
+
+/// Measurements, in order of size.
+pub(crate) struct Sample(Vec<f64>);
+
+impl Sample {
+    /// Sorts them; there must be one at least.
+    pub(crate) fn new(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = values.into_iter().collect();
+        assert!(!sorted.is_empty(), "nothing was measured");
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self(sorted)
+    }
+
+    /// The smallest measurement that so many percent of them don't exceed (nearest rank).
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        self.0[(self.0.len() * percent).div_ceil(100).saturating_sub(1)]
+    }
+
+    /// The one in the middle.
+    pub(crate) fn median(&self) -> f64 {
+        self.percentile(50)
+    }
+}
