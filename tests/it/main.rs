@@ -15,3 +15,4 @@ mod support;
 mod tamper;
 mod transparency;
 mod update_race;
+mod wire;

@@ -15,3 +15,4 @@ pub(crate) mod rig;
 pub(crate) mod rootfs;
 pub(crate) mod rpc;
 pub(crate) mod search;
+pub(crate) mod wire;
