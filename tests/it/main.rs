@@ -15,4 +15,5 @@ mod support;
 mod tamper;
 mod transparency;
 mod update_race;
+mod vault_api;
 mod wire;

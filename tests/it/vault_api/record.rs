@@ -1,0 +1,164 @@
+//! Every access stands in the log, once for each name, and no value does.
+
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::start;
+use crate::support::daemon::Daemon;
+use crate::support::process::{Job, wait_until};
+use crate::support::rig::temporary_folder;
+use crate::support::search::Needle;
+use crate::support::wire::messages::{condition, labelled, reference, revealable, secret};
+use crate::support::wire::{Client, Protocol};
+
+use ampoule_proto::messages::namespace::stdlib::label_filter_entry::LabelFilterOp::EXIST;
+
+const UNKNOWN: &str = "sec_abcdefghijklmnopqrst";
+
+/// An entry in short: the action without its prefix, the secret and version, the variable, the outcome.
+fn brief(entry: &Value) -> [String; 4] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (target, attributes) = (&entry["target"], &entry["attributes"]);
+    let action = text(&entry["action"]).trim_start_matches("vault.object.").to_owned();
+    let version = target["version"].as_str().map(|version| format!("@{version}")).unwrap_or_default();
+    [action, text(&target["id"]) + &version, text(&attributes["variable"]), text(&attributes["outcome"])]
+}
+
+fn line(action: &str, id: &str, variable: &str, outcome: &str) -> [String; 4] {
+    [action, id, variable, outcome].map(str::to_owned)
+}
+
+/// Does something; the entries that it added.
+fn added<T>(client: &Client, access: impl FnOnce() -> T) -> Vec<[String; 4]> {
+    let before = client.audit().len();
+    access();
+    client.audit()[before..].iter().map(brief).collect()
+}
+
+#[test]
+fn every_access_has_one_entry() {
+    let (_served, client) = start();
+    let created = |request| {
+        let mut id = String::new();
+        let entries = added(&client, || id = client.create(&request).expect("created").object_id);
+        assert_eq!(entries, [line("create", &format!("{id}@1"), "", "ok")]);
+        id
+    };
+    let (closed, open) = (created(secret("alpha")), created(revealable("beta")));
+    let at = |id: &str, version: u32| format!("{id}@{version}");
+
+    let update = |version| added(&client, || client.update(&closed, "gamma", version));
+    assert_eq!(update("1"), [line("update", &at(&closed, 2), "", "ok")]);
+    assert_eq!(update("1"), [line("update", &at(&closed, 1), "", "version_mismatch")]);
+    let entries = added(&client, || client.update(UNKNOWN, "gamma", ""));
+    assert_eq!(entries, [line("update", UNKNOWN, "", "unknown")]);
+
+    let describe = |id| added(&client, || client.describe(id));
+    assert_eq!(describe(&closed), [line("describe", &at(&closed, 2), "", "ok")]);
+    assert_eq!(describe(&open), [line("reveal", &at(&open, 1), "", "ok")]);
+    assert_eq!(describe(UNKNOWN), [line("describe", UNKNOWN, "", "unknown")]);
+    assert_eq!(added(&client, || client.list(vec![])), [line("list", "", "", "ok")]);
+
+    let delete = |version| added(&client, || client.delete(&open, version));
+    assert_eq!(delete("2"), [line("delete", &at(&open, 2), "", "version_mismatch")]);
+    assert_eq!(delete("1"), [line("delete", &at(&open, 1), "", "ok")]);
+    assert_eq!(delete(""), [line("delete", &open, "", "deleted")]);
+    assert_eq!(describe(&open), [line("describe", &at(&open, 1), "", "ok")]);
+    let entries = added(&client, || client.update(&open, "gamma", ""));
+    assert_eq!(entries, [line("update", &open, "", "deleted")]);
+}
+
+#[test]
+fn every_name_of_a_container_has_one_entry() {
+    let (_served, client) = start();
+    let (one, two, gone) = (client.add("alpha"), client.add("beta"), client.add("gamma"));
+    client.delete(&gone, "").expect("deleted");
+    let resolve = |references: &[(&str, &str)]| {
+        let references = references.iter().map(|(name, id)| reference(name, id)).collect();
+        added(&client, || client.resolve(references))
+    };
+    let first = format!("{one}@1");
+    let entries = resolve(&[("B", &two), ("A", &one), ("AGAIN", &first)]);
+    let ok = |name, id: &str| line("inject", &format!("{id}@1"), name, "ok");
+    assert_eq!(entries, [ok("B", &two), ok("A", &one), ok("AGAIN", &one)]);
+    let absent = format!("{two}@9");
+    let entries = resolve(&[("A", &one), ("B", UNKNOWN), ("C", &gone), ("D", &absent)]);
+    assert_eq!(
+        entries,
+        [
+            line("inject", &first, "A", "withheld"),
+            line("inject", UNKNOWN, "B", "unknown"),
+            line("inject", &gone, "C", "deleted"),
+            line("inject", &absent, "D", "unknown"),
+        ]
+    );
+}
+
+#[test]
+fn an_entry_says_who_when_and_for_what() {
+    let (served, client) = start();
+    let id = client.create(&labelled("alpha", &["a=b"])).expect("created").object_id;
+    let before = jiff::Timestamp::now();
+    client.list(vec![condition(EXIST, "a", "")]).expect("listed");
+    client.resolve(vec![reference("A", &id)]).expect("resolved");
+    let entries = client.audit();
+    let [created, listed, injected] = entries.as_slice() else { panic!("{entries:?}") };
+    for entry in &entries {
+        let pid = u64::from(std::process::id());
+        let actor = serde_json::json!({"type": "user", "uid": 0, "gid": 0, "pid": pid});
+        assert_eq!((&entry["actor"], &entry["target"]["type"]), (&actor, &"vault/object".into()), "{entry}");
+        let tenant = entry["tenant_id"].as_str().expect("a string");
+        assert!(tenant.starts_with("tenant_") && tenant == created["tenant_id"], "{entry}");
+    }
+    let at = |entry: &Value| entry["at"].as_str().expect("a string").parse::<jiff::Timestamp>().expect("RFC 3339");
+    let times = [at(created), before, at(listed), at(injected), jiff::Timestamp::now()];
+    let times = times.map(jiff::Timestamp::as_microsecond);
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(listed["attributes"]["count"], 1);
+    let attributes = &injected["attributes"];
+    assert_eq!((&attributes["container_id"], &attributes["pid"]), (&"web".into(), &7.into()));
+    assert_eq!(attributes["bundle"], "/run/bundles/web");
+    drop(served);
+}
+
+/// Not in the log, not in a message, not in a file, and not in what the daemon says at its most talkative.
+#[test]
+fn no_value_is_written_down() {
+    let folder = temporary_folder();
+    let daemon = Daemon::stopped(folder.path());
+    let mut command = daemon.command();
+    let job = Job::start(command.env("AMPOULE_LOG_LEVEL", "trace"), b"", Command::spawn);
+    wait_until("the daemon's socket answers", || UnixStream::connect(daemon.socket()).is_ok());
+    let needle = Needle::random();
+    for protocol in [Protocol::ConnectJson, Protocol::ConnectProto, Protocol::Grpc, Protocol::GrpcWeb] {
+        let client = Client::new(&daemon.socket(), protocol);
+        let id = client.create(&revealable(needle.value())).expect("created").object_id;
+        client.update(&id, needle.value(), "").expect("updated");
+        assert_eq!(&*client.describe(&id).expect("described").value, needle.value());
+        assert_eq!(&*client.resolve(vec![reference("A", &id)]).expect("resolved")[0].value, needle.value());
+        let long = format!("{}\0", needle.value());
+        let failures = [
+            client.create(&secret(&long)).expect_err("NUL"),
+            client.update(&id, &long, "").expect_err("NUL"),
+            client.update(&id, needle.value(), "1").expect_err("an old version"),
+            client.update(UNKNOWN, needle.value(), "").expect_err("unknown"),
+            client.update(needle.value(), needle.value(), needle.value()).expect_err("no id"),
+        ];
+        let shown = format!("{failures:?}{:?}", client.audit());
+        assert!(!needle.is_in(shown.as_bytes()), "{shown}");
+        client.delete(&id, "").expect("deleted");
+    }
+    assert_eq!(needle.search_processes(|pid| pid == job.pid()), Vec::<std::path::PathBuf>::new());
+    assert_eq!(needle.search(folder.path()), Vec::<std::path::PathBuf>::new());
+    daemon_says(job, &needle);
+}
+
+fn daemon_says(job: Job, needle: &Needle) {
+    let pid = nix::unistd::Pid::from_raw(job.pid().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("signal");
+    let ran = job.wait().ok();
+    assert!(ran.err().contains("TRACE"), "it was not talkative: {}", ran.err());
+    assert!(!needle.is_in(&ran.stderr) && ran.stdout.is_empty());
+}
