@@ -6,6 +6,7 @@ mod crash_daemon;
 mod crash_phases;
 mod crash_shim;
 mod daemon_away;
+mod daemon_life;
 mod inheritance;
 mod injection;
 mod race;

@@ -1,0 +1,136 @@
+//! Other users on the daemon's socket.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::Home;
+use crate::support::process::{self, Ran};
+use crate::support::programs;
+use crate::support::wire::messages::revealable;
+use crate::support::wire::{Failure, methods};
+
+/// Neither root nor the daemon's user.
+const STRANGER: u32 = 12345;
+const UNKNOWN: &str = "sec_abcdefghijklmnopqrst";
+
+/// Calls as this user and its group.
+fn curl(uid: u32, socket: &Path, method: &str, request: &Value) -> Ran {
+    let mut command = Command::new(programs::system("setpriv", "util-linux"));
+    command.arg(format!("--reuid={uid}")).arg(format!("--regid={uid}")).arg("--clear-groups").arg("--");
+    command.arg(programs::system("curl", "curl")).args(["--silent", "--show-error", "--data-binary", "@-"]);
+    command.args(["--header", "content-type: application/json", "--unix-socket"]).arg(socket);
+    command.arg(format!("http://localhost{method}")).env_clear();
+    process::run(&mut command, request.to_string().as_bytes())
+}
+
+pub(super) fn call(uid: u32, socket: &Path, method: &str, request: &Value) -> Result<Value, Failure> {
+    let answer: Value = serde_json::from_slice(&curl(uid, socket, method, request).ok().stdout).expect("JSON");
+    let text = |field: &str| answer[field].as_str().map(str::to_owned);
+    match text("code") {
+        Some(code) => Err(Failure { code, message: text("message").unwrap_or_default() }),
+        None => Ok(answer),
+    }
+}
+
+/// What an administrator might do in the belief that the socket's mode doesn't matter.
+fn open_to_all(home: &Home) {
+    fs::set_permissions(home.folder(), Permissions::from_mode(0o711)).expect("mode");
+    fs::set_permissions(home.socket(), Permissions::from_mode(0o666)).expect("mode");
+}
+
+/// A request that its method would grant to root, about this secret if it is about one; and what the log calls it.
+fn request(method: &str, id: &str) -> (Value, &'static str) {
+    match method.rsplit('/').next().expect("a name") {
+        "CreateObject" => (json!({"value": "beta"}), "vault.object.create"),
+        "UpdateObject" => (json!({"objectId": id, "newValue": "beta"}), "vault.object.update"),
+        "DescribeObject" => (json!({"objectId": id}), "vault.object.describe"),
+        "DeleteObject" => (json!({"objectId": id}), "vault.object.delete"),
+        "ListObjects" => (json!({}), "vault.object.list"),
+        "Resolve" => (json!({"references": [{"name": "A", "objectId": id}]}), "vault.object.inject"),
+        "ListEntries" => (json!({}), "audit.log.read"),
+        other => panic!("what may a stranger not do with {other}? This test must know."),
+    }
+}
+
+/// Calls as a stranger; what it was told, and the one entry that was added.
+fn refused(home: &Home, method: &str, id: &str) -> (Failure, Value) {
+    let before = home.client().audit().len();
+    let (about, action) = request(method, id);
+    let failure = call(STRANGER, &home.socket(), method, &about).expect_err(method);
+    let mut added = home.client().audit().split_off(before);
+    assert_eq!(added.len(), 1, "{method}: {added:?}");
+    let entry = added.remove(0);
+    assert_eq!((&entry["action"], &entry["attributes"]["outcome"]), (&action.into(), &"denied".into()), "{method}");
+    assert_eq!((&entry["actor"]["uid"], &entry["actor"]["gid"]), (&STRANGER.into(), &STRANGER.into()), "{method}");
+    (failure, entry)
+}
+
+#[test]
+fn every_method_refuses_a_stranger_and_records_it() {
+    let home = Home::new();
+    let daemon = home.start();
+    let client = home.client();
+    let id = client.create(&revealable("alpha")).expect("created").object_id;
+    open_to_all(&home);
+    for method in methods() {
+        let (failure, entry) = refused(&home, &method, &id);
+        if request(&method, &id).0.to_string().contains(&id) {
+            assert_eq!(entry["target"]["id"], id, "{method}");
+            let (unknown, _) = refused(&home, &method, UNKNOWN);
+            let message = failure.message.replace(&id, UNKNOWN);
+            assert_eq!(unknown, Failure { code: "not_found".to_owned(), message }, "{method}");
+        } else {
+            assert_eq!(failure.code, "permission_denied", "{method}");
+            let acts = failure.message.contains("12345") && failure.message.contains("call as root");
+            assert!(acts, "{method}: {}", failure.message);
+        }
+    }
+    assert_eq!(&*client.describe(&id).expect("described").value, "alpha");
+    assert_eq!(client.list(vec![]).expect("listed").len(), 1);
+    daemon.stop();
+}
+
+/// A deleted secret and a version that isn't there are something to know, too.
+#[test]
+fn a_stranger_learns_nothing_about_a_secret() {
+    let home = Home::new();
+    let daemon = home.start();
+    let client = home.client();
+    let (living, deleted) = (client.add("alpha"), client.add("beta"));
+    client.delete(&deleted, "").expect("deleted");
+    open_to_all(&home);
+    for method in ["DescribeObject", "UpdateObject", "DeleteObject"] {
+        let path = format!("/namespace.cloud.vault.v1beta.VaultService/{method}");
+        let told = [UNKNOWN, &living, &deleted].map(|id| {
+            let about = json!({"objectId": id, "newValue": "x", "ifVersionMatches": "7"});
+            let failure = call(STRANGER, &home.socket(), &path, &about).expect_err(method);
+            (failure.code, failure.message.replace(id, "ID"))
+        });
+        assert!(told[0] == told[1] && told[0] == told[2], "{told:?}");
+    }
+    let told = [UNKNOWN, &living, &deleted].map(|id| {
+        let about = json!({"references": [{"name": "A", "objectId": id, "version": "7"}]});
+        let failure = call(STRANGER, &home.socket(), "/ampoule.v1.InjectionService/Resolve", &about);
+        let failure = failure.expect_err("a stranger");
+        (failure.code, failure.message.replace(id, "ID"))
+    });
+    assert!(told[0] == told[1] && told[0] == told[2], "{told:?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_stranger_does_not_even_reach_the_socket() {
+    let home = Home::new();
+    let daemon = home.start();
+    fs::set_permissions(home.folder(), Permissions::from_mode(0o711)).expect("mode");
+    let before = home.client().audit();
+    let ran = curl(STRANGER, &home.socket(), "/ampoule.v1.AuditService/ListEntries", &json!({}));
+    // curl(1): failed to connect to host.
+    assert_eq!(ran.code(), 7, "{}{}", ran.out(), ran.err());
+    assert_eq!(home.client().audit(), before);
+    daemon.stop();
+}
