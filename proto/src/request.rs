@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{EnvName, InvalidId, InvalidVersion, ObjectId, Version};
+use crate::id::{EnvName, InvalidId, InvalidVersion, ObjectId, Version, excerpt};
 
 pub use error::{Fault, RequestError};
 
@@ -208,12 +208,13 @@ impl Asked {
             return container::request(self, &json::root(key, value)?);
         }
         if let Some(name) = key.strip_prefix(ENV_PREFIX) {
-            let name: EnvName = name.parse().map_err(|fault| Fault::Name(fault).at(key))?;
+            let shown = || format!("{ENV_PREFIX}{}", excerpt(name));
+            let name: EnvName = name.parse().map_err(|fault| Fault::Name(fault).at(shown()))?;
             let reference = value.parse().map_err(|fault| Fault::Reference(fault).at(key))?;
             return self.add(key.to_owned(), name.into(), Source::Secret(reference));
         }
         let fault = if key.starts_with(FILE_PREFIX) { Fault::File } else { Fault::UnknownAnnotation };
-        Err(fault.at(format!("{ANNOTATION_PREFIX}{}", crate::id::excerpt(tail))))
+        Err(fault.at(format!("{ANNOTATION_PREFIX}{}", excerpt(tail))))
     }
 
     fn add(&mut self, place: String, name: VariableName, source: Source) -> Result<(), RequestError> {

@@ -157,6 +157,14 @@ fn no_error_and_no_debug_shows_a_value() {
 }
 
 #[test]
+fn a_key_that_is_no_name_is_shown_in_one_short_line() {
+    for tail in ["PASSWORD=hunter2", "A\n\u{1b}[31m, and then hunter2", "a-name-of-far-too-many-letters-hunter2"] {
+        let error = refused(&format!("ampoule.dev/env.{tail}"), "sec_a");
+        assert!(!error.contains("hunter2") && !error.contains(char::is_control), "{error}");
+    }
+}
+
+#[test]
 fn at_most_as_many_as_one_call_takes() {
     let list = |count: usize| {
         let items: Vec<_> = (0..count).map(|i| format!(r#"{{"name":"V{i}","from_secret_id":"sec_a"}}"#)).collect();
