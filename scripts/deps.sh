@@ -10,6 +10,8 @@ cargo_deny=0.20.2
 
 # SQLite is C and libFuzzer C++.
 packages="g++"
+# The scripts' lint.
+packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
 packages="$packages runc crun podman conmon uidmap busybox-static"
 # What tests watch, isolate and imitate processes with.
