@@ -1,5 +1,6 @@
 # What can be done here. What takes more than a line is under scripts/.
 PREFIX ?= /usr/local
+SECONDS ?= 300
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN = $(DESTDIR)$(PREFIX)/bin
 
@@ -17,6 +18,8 @@ test: deps lint ## Run everything that a change must pass
 bench: build ## Measure, beside PostgreSQL on the same disk
 	scripts/deps.sh bench
 	cargo bench --locked --workspace --bench '*'
+fuzz: ## Fuzz every target for SECONDS (300)
+	scripts/fuzz.sh $(SECONDS)
 lint: ## Check format, lints, documentation links and dependencies
 	scripts/lint.sh
 audit: ## Look the dependencies up in the advisory database, which is fetched
@@ -25,5 +28,5 @@ install: ## Copy what was built to PREFIX/bin (/usr/local/bin), below DESTDIR
 	install -D -m 0755 -t $(BIN) $(TARGET)/release/ampoule $(TARGET)/release/ampoule-shim
 	for runtime in runc crun youki; do ln -sfn ampoule-shim $(BIN)/ampoule-$$runtime; done
 
-.PHONY: help deps build demo test bench lint audit install
+.PHONY: help deps build demo test bench fuzz lint audit install
 .NOTPARALLEL:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every test. Nothing is skipped: what is missing fails.
+# Runs every test and, for ten seconds each, every fuzz target. Nothing is skipped: what is missing fails.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,4 +11,5 @@ install -D -m 0755 "$target/debug/ampoule-shim" "$target/phases/ampoule-shim"
 export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim"
 
 cargo test --locked --workspace --doc
+scripts/fuzz.sh 10
 cargo test --locked --workspace --no-fail-fast --lib --bins --tests
