@@ -14,6 +14,7 @@ mod refusal;
 mod strace;
 mod support;
 mod tamper;
+mod tidy;
 mod transparency;
 mod update_race;
 mod vault_api;
