@@ -6,7 +6,9 @@ cd "$(dirname "$0")/.."
 PATH="$PATH:${CARGO_TARGET_DIR:-target}/tools/bin"
 command -v cargo-deny >/dev/null || { echo "error: cargo-deny is missing: run \`make deps\`" >&2; exit 1; }
 
+shellcheck --severity warning .ci/run scripts/*.sh tests/*.sh
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 # The documentation is read in the source, where a link to a private item leads somewhere too.
 RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
