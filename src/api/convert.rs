@@ -20,9 +20,19 @@ pub(super) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<
     text.parse().map_err(|error| ConnectError::invalid_argument(format!("{name}: {error}")))
 }
 
+/// Parses a field that may be left out.
+pub(super) fn optional<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<Option<T>, ConnectError> {
+    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+}
+
 /// A version that may be left out.
 pub(super) fn optional_version(name: &str, text: &str) -> Result<Option<Version>, ConnectError> {
-    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+    optional(name, text)
+}
+
+/// A time.
+pub(super) fn time(name: &str, wire: &WireTimestamp) -> Result<Timestamp, ConnectError> {
+    Timestamp::new(wire.seconds, wire.nanos).map_err(|error| ConnectError::invalid_argument(format!("{name}: {error}")))
 }
 
 /// A value as the vault accepts it.

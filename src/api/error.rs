@@ -14,11 +14,13 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
         Error::Unresolved(failures) => {
             failures.first().map_or(ErrorCode::Internal, |(_, refusal)| refusal_code(refusal))
         }
-        Error::Store(StoreError::Damaged { .. } | StoreError::Malformed { .. }) => ErrorCode::DataLoss,
+        Error::BrokenLog { .. } | Error::Store(StoreError::Damaged { .. } | StoreError::Malformed { .. }) => {
+            ErrorCode::DataLoss
+        }
         Error::Store(_) => ErrorCode::Unavailable,
         Error::Key(_) => ErrorCode::Internal,
     };
-    if matches!(error, Error::Store(_) | Error::Key(_)) {
+    if matches!(error, Error::BrokenLog { .. } | Error::Store(_) | Error::Key(_)) {
         tracing::error!(error = error.to_string(), "a request failed");
     }
     ConnectError::new(code, error.to_string())

@@ -4,13 +4,15 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::authz::Action;
-use crate::domain::{Caller, Container, Identity, ObjectId, Origin, Peer, Timestamp, TokenId, VaultId, Version};
+use crate::domain::{
+    Caller, Container, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, VaultId, Version,
+};
 
 /// One access, before the log has given it a time and a place.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What was asked for.
-    pub action: Action,
+    /// What was asked for, or what happened.
+    pub action: Event,
     /// Who asked.
     pub actor: Actor,
     /// About what, if one thing.
@@ -19,6 +21,49 @@ pub struct Entry {
     pub outcome: Outcome,
     /// What else is known.
     pub attributes: Attributes,
+}
+
+/// What an entry tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody wanted to do something.
+    Access(Action),
+    /// The daemon has started.
+    Start,
+    /// The daemon stops.
+    Stop,
+    /// The vault's keys were to be unwrapped.
+    Unseal,
+    /// A key was made.
+    MakeKey,
+}
+
+impl From<Action> for Event {
+    fn from(action: Action) -> Self {
+        Self::Access(action)
+    }
+}
+
+impl Event {
+    /// The name in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Access(action) => action.as_str(),
+            Self::Start => "daemon.start",
+            Self::Stop => "daemon.stop",
+            Self::Unseal => "vault.key.unseal",
+            Self::MakeKey => "vault.key.create",
+        }
+    }
+
+    /// The type of what it is about.
+    fn target_type(self) -> &'static str {
+        match self {
+            Self::Access(action) => action.resource_type().as_str(),
+            Self::Start | Self::Stop => "daemon",
+            Self::Unseal | Self::MakeKey => "vault/key",
+        }
+    }
 }
 
 /// Who did something.
@@ -37,6 +82,8 @@ pub enum Subject {
     },
     /// A token.
     Token(TokenId),
+    /// One of the vault's own keys: its name, never the key.
+    Key(String),
 }
 
 /// What became of an access.
@@ -54,6 +101,8 @@ pub enum Outcome {
     VersionMismatch,
     /// The row does not agree with the log, or does not open.
     Tampered,
+    /// It was tried and did not succeed.
+    Failed,
     /// Nothing was wrong with this one, but another of the same request was refused.
     Withheld,
 }
@@ -68,6 +117,7 @@ impl Outcome {
             Self::Deleted => "deleted",
             Self::VersionMismatch => "version_mismatch",
             Self::Tampered => "tampered",
+            Self::Failed => "failed",
             Self::Withheld => "withheld",
         }
     }
@@ -88,6 +138,17 @@ impl Entry {
     /// The version of the canonical form.
     const FORMAT: u8 = 1;
 
+    /// What the daemon did of its own accord, and did well.
+    pub fn of_daemon(event: Event) -> Self {
+        Self {
+            action: event,
+            actor: Actor(Caller { identity: Identity::Daemon, request: RequestId::new(0) }),
+            subject: None,
+            outcome: Outcome::Ok,
+            attributes: Attributes::default(),
+        }
+    }
+
     /// The bytes that the log keeps: JSON with a fixed order of keys and no space.
     ///
     /// They are never written again; a later version of this form gets another `v`.
@@ -97,7 +158,7 @@ impl Entry {
             at,
             action: self.action.as_str(),
             actor: &self.actor,
-            target: Target { r#type: self.action.resource_type().as_str(), subject: self.subject.as_ref() },
+            target: Target { r#type: self.action.target_type(), subject: self.subject.as_ref() },
             attributes: Written { outcome: self.outcome, request: &self.actor.0, attributes: &self.attributes },
             tenant_id: vault.to_string(),
         };
@@ -106,10 +167,11 @@ impl Entry {
 
     /// The secret and version whose value this entry accounts for, if its value may now be opened.
     pub fn opens(&self) -> Option<(&ObjectId, Version)> {
-        let opening = matches!(self.action, Action::Reveal | Action::Inject) && self.outcome == Outcome::Ok;
+        let opening =
+            matches!(self.action, Event::Access(Action::Reveal | Action::Inject)) && self.outcome == Outcome::Ok;
         match self.subject.as_ref().filter(|_| opening)? {
             Subject::Object { id, version } => Some((id, (*version)?)),
-            Subject::Token(_) => None,
+            Subject::Token(_) | Subject::Key(_) => None,
         }
     }
 }
@@ -178,6 +240,7 @@ impl Serialize for Target<'_> {
                 }
             }
             Some(Subject::Token(id)) => map.serialize_entry("id", id.as_str())?,
+            Some(Subject::Key(name)) => map.serialize_entry("id", name)?,
             None => {}
         }
         map.end()
@@ -221,7 +284,6 @@ impl Serialize for Written<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::RequestId;
 
     fn actor(identity: Identity) -> Actor {
         Actor(Caller { identity, request: RequestId::new(9) })
@@ -245,7 +307,7 @@ mod tests {
     #[test]
     fn the_canonical_form_is_fixed() {
         let entry = Entry {
-            action: Action::Inject,
+            action: Action::Inject.into(),
             actor: actor(Identity::Peer(Peer { uid: 0, gid: 0, pid: Some(7) })),
             subject: Some(Subject::Object { id: "sec_abc".parse().expect("an id"), version: Version::new(2) }),
             outcome: Outcome::Ok,

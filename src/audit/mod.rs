@@ -3,12 +3,18 @@
 
 mod checkpoint;
 mod entry;
+mod filter;
 mod note;
 mod proof;
 mod tree;
+mod verify;
+mod view;
 
 pub use checkpoint::{Checkpoint, InvalidCheckpoint, origin};
-pub use entry::{Actor, Attributes, Entry, Outcome, Subject};
+pub use entry::{Actor, Attributes, Entry, Event, Outcome, Subject};
+pub use filter::{ActorFilter, EntryFilter, InvalidActor};
 pub use note::{InvalidNote, NoteSigner, NoteVerifier};
 pub use proof::{consistency, includes, inclusion};
 pub use tree::{Frontier, Hash, InvalidHash, Nodes, Place};
+pub use verify::{Broken, LogCheck, Row};
+pub use view::View;

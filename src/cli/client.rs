@@ -21,6 +21,8 @@ pub(super) mod method {
     pub(in crate::cli) const LIST: &str = "/namespace.cloud.vault.v1beta.VaultService/ListObjects";
     pub(in crate::cli) const DELETE: &str = "/namespace.cloud.vault.v1beta.VaultService/DeleteObject";
     pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
+    pub(in crate::cli) const GET_CHECKPOINT: &str = "/ampoule.v1.AuditService/GetCheckpoint";
+    pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";
 }
 
 impl Client {

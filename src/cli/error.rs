@@ -8,6 +8,7 @@ use ampoule_proto::call::CallError;
 
 use crate::config::ConfigError;
 use crate::domain::InvalidObject;
+use crate::store::sqlite::VerifyError;
 
 /// Why a command was not done: a cause line, then a remedy line.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,12 @@ pub(super) enum CliError {
     /// A line of an input file says what can't be done.
     #[error("{0}")]
     Place(String),
+    /// A log was changed, or can't be checked.
+    #[error("{0}")]
+    Verify(VerifyError),
+    /// Nothing has been signed.
+    #[error("the log has no checkpoint yet\nTry again in a second.")]
+    NoCheckpoint,
     /// Another program is not there or failed.
     #[error("{reason}\n{remedy}")]
     Program { reason: String, remedy: String },

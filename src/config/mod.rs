@@ -113,6 +113,18 @@ pub fn client_socket(environment: &Environment, flags: &ClientFlags) -> Result<P
     absolute("socket", set, || Some(environment.socket()))
 }
 
+/// Where the vault lies, for a command that looks at it without the daemon.
+pub fn state_dir(environment: &Environment, flags: &ClientFlags) -> Result<PathBuf, ConfigError> {
+    let set = environment.flags()?.state_dir;
+    let set = if set.is_some() {
+        set
+    } else {
+        let flags = flags.clone().over(environment.client_flags());
+        File::read(flags.config.as_deref(), environment.default_file().as_deref())?.state_dir
+    };
+    absolute("state_dir", set, || environment.state_dir())
+}
+
 fn root_key(flags: &Flags, file: file::RootKey, environment: &Environment) -> Result<RootKeySettings, ConfigError> {
     let keyfile = flags.keyfile.clone().or(file.keyfile);
     let passphrase = flags.passphrase_file.clone().or(file.passphrase_file);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::seal::KeyError;
 use crate::store::StoreError;
+use crate::vault;
 
 /// Why the daemon did not start: a cause line, then a remedy line.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,14 @@ pub enum Error {
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit log is not what it was.
+    #[error("{error}\nLook with `ampoule audit verify --database {}`; restore a backup, and keep the damaged file.", database.display())]
+    Log {
+        /// The database's file.
+        database: PathBuf,
+        /// What is wrong.
+        error: vault::Error,
+    },
     /// Threads, timers or signals can't be had.
     #[error("the daemon can't run: {0}")]
     Runtime(io::Error),

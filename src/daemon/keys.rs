@@ -8,63 +8,134 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::Error;
+use crate::audit::{Entry, Event, Outcome, Subject};
 use crate::config::RootKeySettings;
-use crate::domain::{RootWrap, VaultId, WrappedKek};
-use crate::seal::root::{self, Keyfile, Made, Passphrase, RootProvider};
-use crate::seal::{KeyError, KeyRing, RootKey};
-use crate::store::Store;
+use crate::domain::{RootWrap, VaultId, WrappedAuditKey, WrappedKek};
+use crate::seal::KeyError;
+use crate::seal::root::{self, Keyfile, Made as KeyfileMade, Passphrase, RootProvider};
+use crate::store::{ReadTx, Store, StoreError, WriteTx};
+use crate::vault::Keys;
 
 /// Unwraps the ring with the key that the settings name.
 ///
 /// Runs before the event loop does: deriving a key from a passphrase takes a good part of a second.
-pub(super) fn open(
-    runtime: &Runtime,
-    store: &Store,
-    settings: &RootKeySettings,
-    state: &Path,
-) -> Result<KeyRing, Error> {
-    let vault = store.vault_id();
-    let stored =
-        runtime.block_on(store.read(move |tx| {
-            Ok(Stored { wraps: tx.root_wraps()?, keks: tx.keks()?, used: tx.log_size()? > 0, vault })
-        }))?;
-    match settings {
-        RootKeySettings::Keyfile { path } => {
-            let path = path.clone().unwrap_or_else(|| state.join("root.key"));
-            stored.open_or_make(runtime, store, &keyfile(&path, stored.is_new())?)
-        }
-        RootKeySettings::Passphrase { file } => {
-            stored.open_or_make(runtime, store, &passphrase(file.as_deref(), stored.is_new())?)
-        }
+pub(super) fn open(runtime: &Runtime, store: &Store, settings: &RootKeySettings, state: &Path) -> Result<Keys, Error> {
+    let stored = runtime.block_on(store.read(|tx| Stored::read(tx)))?;
+    let opened = stored.open_with(runtime, store, settings, state);
+    if opened.is_err() && !stored.is_new() {
+        let mut entry = Entry::of_daemon(Event::Unseal);
+        entry.outcome = Outcome::Failed;
+        runtime.block_on(store.write(move |tx| tx.append(&entry)))?;
     }
+    opened
 }
 
+/// What the database has of the keys.
 struct Stored {
     wraps: Vec<RootWrap>,
     keks: Vec<WrappedKek>,
+    audit_key: Option<WrappedAuditKey>,
+    signed: bool,
     used: bool,
     vault: VaultId,
 }
 
 impl Stored {
+    fn read(tx: &mut dyn ReadTx) -> Result<Self, StoreError> {
+        Ok(Self {
+            wraps: tx.root_wraps()?,
+            keks: tx.keks()?,
+            audit_key: tx.audit_key()?,
+            signed: tx.last_checkpoint_size()?.is_some(),
+            used: tx.log_size()? > 0,
+            vault: tx.vault_id(),
+        })
+    }
+
+    fn open_with(
+        &self,
+        runtime: &Runtime,
+        store: &Store,
+        settings: &RootKeySettings,
+        state: &Path,
+    ) -> Result<Keys, Error> {
+        match settings {
+            RootKeySettings::Keyfile { path } => {
+                let path = path.clone().unwrap_or_else(|| state.join("root.key"));
+                self.open_or_make(runtime, store, &keyfile(&path, self.is_new())?)
+            }
+            RootKeySettings::Passphrase { file } => {
+                self.open_or_make(runtime, store, &passphrase(file.as_deref(), self.is_new())?)
+            }
+        }
+    }
+
     /// A vault that has a log had keys: making others would only hide that they are lost.
     fn is_new(&self) -> bool {
         self.wraps.is_empty() && self.keks.is_empty() && !self.used
     }
 
-    fn open_or_make<P: RootProvider>(&self, runtime: &Runtime, store: &Store, provider: &P) -> Result<KeyRing, Error> {
-        if !self.is_new() {
-            return Ok(root::unwrap(provider, self.vault, &self.wraps)?.unwrap_ring(&self.keks)?);
+    fn open_or_make<P: RootProvider>(&self, runtime: &Runtime, store: &Store, provider: &P) -> Result<Keys, Error> {
+        let mut made = Made::default();
+        let root_key = if self.is_new() {
+            let (root_key, wrap) = root::make(provider, self.vault)?;
+            made.kek = Some(root_key.make_kek()?);
+            made.wrap = Some(wrap);
+            root_key
+        } else {
+            root::unwrap(provider, self.vault, &self.wraps)?
+        };
+        let ring = match &made.kek {
+            Some(kek) => root_key.unwrap_ring(std::slice::from_ref(kek))?,
+            None => root_key.unwrap_ring(&self.keks)?,
+        };
+        // A vault that is older than checkpoints has no key for them yet.
+        if self.audit_key.is_none() && self.signed {
+            return Err(KeyError::NoAuditKey.into());
         }
-        let (root_key, wrap): (RootKey, RootWrap) = root::make(provider, self.vault)?;
-        let kek = root_key.make_kek()?;
-        let ring = root_key.unwrap_ring(std::slice::from_ref(&kek))?;
-        runtime.block_on(store.write(move |tx| {
-            tx.insert_root_wrap(&wrap)?;
-            tx.insert_kek(&kek)
-        }))?;
-        Ok(ring)
+        if self.audit_key.is_none() {
+            made.audit_key = Some(root_key.make_audit_key()?);
+        }
+        let audit_key = self.audit_key.as_ref().or(made.audit_key.as_ref()).ok_or(KeyError::NoAuditKey)?;
+        let signer = root_key.unwrap_audit_key(audit_key)?;
+        if made.audit_key.is_some() {
+            let key = signer.verifier().to_string();
+            runtime.block_on(store.write(move |tx| made.store(tx, key)))?;
+        }
+        Ok(Keys { ring, signer })
     }
+}
+
+/// Keys that were made at this start.
+#[derive(Default)]
+struct Made {
+    wrap: Option<RootWrap>,
+    kek: Option<WrappedKek>,
+    audit_key: Option<WrappedAuditKey>,
+}
+
+impl Made {
+    fn store(&self, tx: &mut dyn WriteTx, verifier: String) -> Result<(), StoreError> {
+        if let Some(wrap) = &self.wrap {
+            tx.insert_root_wrap(wrap)?;
+            tx.append(&key_made(format!("root key by {}", wrap.provider)))?;
+        }
+        if let Some(kek) = &self.kek {
+            tx.insert_kek(kek)?;
+            tx.append(&key_made(kek.id.to_string()))?;
+        }
+        if let Some(key) = &self.audit_key {
+            tx.insert_audit_key(key)?;
+            tx.append(&key_made(verifier))?;
+        }
+        Ok(())
+    }
+}
+
+fn key_made(name: String) -> Entry {
+    let mut entry = Entry::of_daemon(Event::MakeKey);
+    entry.subject = Some(Subject::Key(name));
+    entry
 }
 
 fn keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
@@ -72,8 +143,8 @@ fn keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
         return Ok(Keyfile::read(path)?);
     }
     Ok(match Keyfile::read_or_make(path)? {
-        Made::Found(keyfile) => keyfile,
-        Made::New(keyfile) => {
+        KeyfileMade::Found(keyfile) => keyfile,
+        KeyfileMade::New(keyfile) => {
             tracing::warn!(
                 keyfile = %path.display(),
                 "root key made: keep a copy of this file elsewhere, whoever loses it loses every secret in the vault"

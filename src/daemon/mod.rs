@@ -1,5 +1,6 @@
 //! Composition: reads settings once, opens the vault, serves, stops.
 
+mod checkpoints;
 mod error;
 mod harden;
 mod keys;
@@ -36,13 +37,21 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let state = state::claim(&settings.state_dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let store = state.open_store()?;
-    let ring = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
+    let keys = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
     let policy = Policy::new(nix::unistd::geteuid().as_raw());
-    let vault = Vault::new(store, ring, settings.versions_kept);
+    let vault = Vault::new(store, keys, settings.versions_kept);
+    let failed = |error| state.log_error(error);
+    runtime.block_on(vault.check_log()).map_err(failed)?;
+    // Before the socket is there: whoever can call may also want the daemon to stop.
+    let (mut term, mut int) = {
+        let _inside = runtime.enter();
+        (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?)
+    };
     let (listener, name) = socket::bind(&settings.socket)?;
     runtime.block_on(async {
         let listener = UnixListener::from_std(listener).map_err(Error::Runtime)?;
-        let (mut term, mut int) = (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?);
+        vault.record_start().await.map_err(failed)?;
+        let checkpoints = checkpoints::Keeper::start(&vault);
         let stop = async {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             tracing::info!("stopping: requests under way are finished");
@@ -54,7 +63,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
         api::serve(Server { listener, services: api::services(&vault), policy }, stop).await;
-        Ok::<(), Error>(())
+        checkpoints.stop().await;
+        vault.record_stop().await.map_err(failed)
     })?;
     // The writer finishes what it was given before the lock goes.
     drop(vault);

@@ -10,6 +10,7 @@ use crate::domain::VaultId;
 use crate::seal::KeyError;
 use crate::store::Store;
 use crate::store::sqlite::Sqlite;
+use crate::vault;
 
 /// A state directory that no other daemon uses.
 pub(super) struct State {
@@ -48,11 +49,23 @@ impl State {
         &self.folder
     }
 
+    /// What an error of the vault's log means to whoever starts the daemon.
+    pub(super) fn log_error(&self, error: vault::Error) -> Error {
+        match error {
+            vault::Error::Store(error) => Error::Store(error),
+            error => Error::Log { database: self.database(), error },
+        }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.join("vault.db")
+    }
+
     pub(super) fn open_store(&self) -> Result<Store, Error> {
         let mut identity = [0; 16];
         let no_randomness = |error: getrandom::Error| KeyError::NoRandomness { reason: error.to_string() };
         getrandom::fill(&mut identity).map_err(no_randomness)?;
-        let path = self.folder.join("vault.db");
+        let path = self.database();
         let new = !path.try_exists().unwrap_or(true);
         let store = Sqlite::open(&path, VaultId::from_bytes(identity))?;
         if new {

@@ -54,6 +54,15 @@ pub struct WrappedKek {
     pub wrapped: Vec<u8>,
 }
 
+/// The key that signs checkpoints of the audit log (Ed25519), wrapped by the root key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrappedAuditKey {
+    /// The public key, which checks what the private one signs.
+    pub public: [u8; 32],
+    /// The wrapped private key.
+    pub wrapped: Vec<u8>,
+}
+
 /// The root key, wrapped by what a root key provider holds. Several may stand side by side.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RootWrap {

@@ -13,6 +13,6 @@ pub use caller::{Caller, Identity, InvalidTokenId, Origin, Peer, RequestId, Toke
 pub use container::{Container, InvalidContainer};
 pub use filter::{LabelCondition, LabelFilter};
 pub use jiff::Timestamp;
-pub use keys::{KekId, KekState, RootWrap, SealedValue, WrappedKek};
+pub use keys::{KekId, KekState, RootWrap, SealedValue, WrappedAuditKey, WrappedKek};
 pub use object::{Description, InvalidObject, Labels, Object, SecretValue, VersionInfo};
 pub use vault_id::VaultId;

@@ -51,6 +51,11 @@ pub(super) fn of_kek(format: u8, vault: VaultId, kek: KekId) -> Vec<u8> {
     fields(&[&[format], b"key-encryption-key", vault.as_bytes(), kek.as_bytes()])
 }
 
+/// The associated data of the wrapped key that signs checkpoints.
+pub(super) fn of_audit_key(format: u8, vault: VaultId, public: &[u8]) -> Vec<u8> {
+    fields(&[&[format], b"audit-key", vault.as_bytes(), public])
+}
+
 /// The associated data of a wrapped root key.
 pub(super) fn of_root(format: u8, vault: VaultId, provider: &str, parameters: &str) -> Vec<u8> {
     fields(&[&[format], b"root-key", vault.as_bytes(), provider.as_bytes(), parameters.as_bytes()])

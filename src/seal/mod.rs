@@ -4,6 +4,7 @@
 //! at each step with random 96-bit nonces. A value is opened only with the proof that its audit entry is durable.
 
 mod aead;
+mod audit_key;
 mod context;
 mod envelope;
 mod error;

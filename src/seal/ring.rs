@@ -7,10 +7,10 @@ use super::{Key, KeyError, OpenError, aead, envelope};
 use crate::domain::{KekId, KekState, SealedValue, SecretBytes, VaultId, WrappedKek};
 use crate::store::Recorded;
 
-/// The root key of a vault: wraps key-encryption keys and nothing else.
+/// The root key of a vault: wraps other keys and nothing else.
 pub struct RootKey {
-    key: Key,
-    vault: VaultId,
+    pub(super) key: Key,
+    pub(super) vault: VaultId,
 }
 
 impl RootKey {

@@ -235,7 +235,7 @@ fn recorded(object: &ObjectId, version: Version) -> Recorded {
     let path: PathBuf = folder.path().join("vault.db");
     let store = Store::new(Sqlite::open(&path, VaultId::from_bytes([1; 16])).expect("a store"));
     let entry = Entry {
-        action: Action::Inject,
+        action: Action::Inject.into(),
         actor: Actor(Caller { identity: Identity::Daemon, request: RequestId::new(0) }),
         subject: Some(Subject::Object { id: object.clone(), version: Some(version) }),
         outcome: Outcome::Ok,

@@ -11,7 +11,7 @@ mod tx;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
 pub use recorded::Recorded;
@@ -35,6 +35,9 @@ pub trait Backend: Send + Sync {
 
     /// Which vault this is.
     fn vault_id(&self) -> VaultId;
+
+    /// The number of entries that are durable, told whenever it grows.
+    fn log_growth(&self) -> watch::Receiver<u64>;
 }
 
 /// The store, whichever database is behind it.
@@ -52,6 +55,11 @@ impl Store {
     /// Which vault this is.
     pub fn vault_id(&self) -> VaultId {
         self.backend.vault_id()
+    }
+
+    /// The number of entries that are durable, told whenever it grows.
+    pub fn log_growth(&self) -> watch::Receiver<u64> {
+        self.backend.log_growth()
     }
 
     /// Runs a job; its result comes with the proof that the entries which it appended are durable.

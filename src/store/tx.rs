@@ -1,12 +1,17 @@
 //! What a job can do inside its transaction.
 
 use super::StoreError;
-use crate::audit::Entry;
+use crate::audit::{Entry, Frontier, Nodes};
 use crate::authz::Grant;
-use crate::domain::{Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedKek};
+use crate::domain::{
+    Object, ObjectId, RootWrap, SealedValue, Timestamp, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+};
 
 /// Reading, on one consistent snapshot.
-pub trait ReadTx {
+pub trait ReadTx: Nodes<Error = StoreError> {
+    /// Which vault this is.
+    fn vault_id(&self) -> VaultId;
+
     /// A secret, deleted or not.
     fn object(&mut self, id: &ObjectId) -> Result<Option<Object>, StoreError>;
 
@@ -25,8 +30,20 @@ pub trait ReadTx {
     /// Entries of the log from an index on, only about one secret if named.
     fn entries(&mut self, first: u64, most: u32, object: Option<&ObjectId>) -> Result<Vec<AuditRow>, StoreError>;
 
+    /// The index of the first entry of this time or later; the number of entries if there is none.
+    fn first_entry_since(&mut self, at: Timestamp) -> Result<u64, StoreError>;
+
     /// The number of entries.
     fn log_size(&mut self) -> Result<u64, StoreError>;
+
+    /// The newest checkpoint of the log, as a signed note.
+    fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError>;
+
+    /// The size that it is of.
+    fn last_checkpoint_size(&mut self) -> Result<Option<u64>, StoreError>;
+
+    /// The key that signs checkpoints.
+    fn audit_key(&mut self) -> Result<Option<WrappedAuditKey>, StoreError>;
 
     /// The wraps of the root key.
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError>;
@@ -42,6 +59,12 @@ pub trait WriteTx: ReadTx {
 
     /// Appends to the log.
     fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
+
+    /// The tree over the log, with the entries that this transaction has appended.
+    fn log_tree(&self) -> &Frontier;
+
+    /// Keeps a checkpoint, a signed note, of the log at this size; never at an earlier one than the last.
+    fn insert_checkpoint(&mut self, size: u64, note: &str) -> Result<(), StoreError>;
 
     /// Stores a new secret with its first version.
     fn insert_object(&mut self, grant: &Grant, object: &Object, sealed: &SealedValue) -> Result<(), StoreError>;
@@ -63,6 +86,9 @@ pub trait WriteTx: ReadTx {
 
     /// Adds a wrap of the root key.
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError>;
+
+    /// Adds the key that signs checkpoints.
+    fn insert_audit_key(&mut self, key: &WrappedAuditKey) -> Result<(), StoreError>;
 
     /// Adds a key-encryption key.
     fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;

@@ -1,7 +1,5 @@
 //! A new secret.
 
-use std::sync::Arc;
-
 use super::{Error, Vault, entry};
 use crate::audit::Outcome;
 use crate::authz::{Action, Principal, Resource};
@@ -32,7 +30,7 @@ impl Vault {
                 let current = VersionInfo { version: Version::FIRST, created_at: tx.now() };
                 let NewObject { description, value, revealable, labels } = new;
                 let object = Object { id, description, revealable, labels, current, deleted_at: None };
-                let sealed = match Arc::clone(&vault.ring).seal(&vault.context(&object, current), value.as_secret()) {
+                let sealed = match vault.keys.ring.seal(&vault.context(&object, current), value.as_secret()) {
                     Ok(sealed) => sealed,
                     Err(error) => return Ok(Err(error)),
                 };

@@ -23,6 +23,12 @@ pub enum Error {
     /// It can't be done with these references, so with none of the request.
     #[error("{}", joined(.0))]
     Unresolved(Vec<(String, Refusal)>),
+    /// The log is not what it was.
+    #[error("the audit log was changed: {reason}")]
+    BrokenLog {
+        /// How that can be seen.
+        reason: String,
+    },
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,5 +1,6 @@
 //! The use cases: authorise, record, then open. Every way to a secret leads through here.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod describe;
@@ -7,6 +8,7 @@ mod error;
 mod list;
 mod load;
 mod log;
+mod prove;
 mod resolve;
 mod update;
 
@@ -17,26 +19,35 @@ pub use create::NewObject;
 pub use describe::{Described, Disclosure};
 pub use error::{Error, Refusal};
 pub use log::LogPage;
+pub use prove::{Continued, Proven};
 pub use resolve::{Reference, Resolved};
 
-use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
+use crate::audit::{Actor, Attributes, Entry, NoteSigner, Outcome, Subject};
 use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Caller, Object, ObjectId, SecretBytes, Version, VersionInfo};
 use crate::seal::{KeyRing, OpenError, SealContext};
 use crate::store::{Recorded, Store, StoredVersion};
 
+/// The keys of an open vault.
+pub struct Keys {
+    /// What protects values.
+    pub ring: KeyRing,
+    /// What signs checkpoints of the log.
+    pub signer: NoteSigner,
+}
+
 /// A vault that is open.
 #[derive(Clone)]
 pub struct Vault {
     store: Store,
-    ring: Arc<KeyRing>,
+    keys: Arc<Keys>,
     versions_kept: NonZeroU32,
 }
 
 impl Vault {
     /// The vault on this store, with its keys.
-    pub fn new(store: Store, ring: KeyRing, versions_kept: NonZeroU32) -> Self {
-        Self { store, ring: Arc::new(ring), versions_kept }
+    pub fn new(store: Store, keys: Keys, versions_kept: NonZeroU32) -> Self {
+        Self { store, keys: Arc::new(keys), versions_kept }
     }
 
     /// Decides about what concerns no secret that is there, and records a denial.
@@ -59,14 +70,14 @@ impl Vault {
     /// Opens a version, which the log must account for.
     fn open(&self, object: &Object, stored: &StoredVersion, recorded: &Recorded) -> Result<SecretBytes, OpenError> {
         let sealed = stored.sealed.as_ref().ok_or(OpenError::Altered)?;
-        self.ring.open(&self.context(object, stored.info), sealed, recorded)
+        self.keys.ring.open(&self.context(object, stored.info), sealed, recorded)
     }
 
     /// Checks that a version lies where it was sealed, so that its time, its labels and whether it is revealable are
     /// what they were.
     fn verify(&self, object: &Object, stored: &StoredVersion) -> Result<(), Refusal> {
         let sealed = stored.sealed.as_ref().ok_or(OpenError::Altered);
-        let verified = sealed.and_then(|sealed| self.ring.verify(&self.context(object, stored.info), sealed));
+        let verified = sealed.and_then(|sealed| self.keys.ring.verify(&self.context(object, stored.info), sealed));
         verified.map_err(|error| Refusal::Tampered { object: object.id.clone(), reason: error.to_string() })
     }
 
@@ -90,7 +101,7 @@ fn entry(
     outcome: Outcome,
 ) -> Entry {
     Entry {
-        action,
+        action: action.into(),
         actor: Actor(caller.clone()),
         subject: object.map(|id| Subject::Object { id: id.clone(), version }),
         outcome,

@@ -59,7 +59,7 @@ impl Vault {
         value: &SecretValue,
     ) -> Result<Result<Object, KeyError>, StoreError> {
         object.current = VersionInfo { version: object.current.version.next(), created_at: tx.now() };
-        let sealed = match self.ring.seal(&self.context(&object, object.current), value.as_secret()) {
+        let sealed = match self.keys.ring.seal(&self.context(&object, object.current), value.as_secret()) {
             Ok(sealed) => sealed,
             Err(error) => return Ok(Err(error)),
         };

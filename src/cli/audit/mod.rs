@@ -1,91 +1,73 @@
 //! `ampoule audit …`.
 
-use ampoule_proto::messages::ampoule::v1::{ListEntriesRequest, ListEntriesResponse};
+mod export;
+mod list;
+mod prove;
+mod verify;
+
+use ampoule_proto::messages::ampoule::v1::{
+    AuditEntry, GetCheckpointRequest, GetCheckpointResponse, ListEntriesRequest, ListEntriesResponse,
+};
 use clap::Subcommand;
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::client::{Client, method};
-use super::output::{Format, OutputFlag, print_json, print_table};
+use super::output::print;
 use super::{CliError, Context};
-use crate::domain::ObjectId;
 
 #[derive(Subcommand)]
 pub(super) enum Audit {
     /// List the entries of the audit log, oldest first
-    List(List),
+    List(list::List),
+    /// Check a whole log, from its database alone
+    Verify(verify::Verify),
+    /// Prove that an entry is in the log: print it, the proof and the signed checkpoint
+    Prove(prove::Prove),
+    /// Print the newest checkpoint, a signed note; keep it elsewhere
+    Checkpoint,
+    /// Print the public key that checkpoints are checked with; keep it elsewhere
+    Key,
+    /// Write the log as lines of JSON, or go on where a file ends
+    Export(export::Export),
 }
 
 impl Audit {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
         match self {
             Self::List(list) => list.run(context),
+            Self::Verify(verify) => verify.run(context),
+            Self::Prove(prove) => prove.run(context),
+            Self::Checkpoint => checkpoint(&context.client()?),
+            Self::Key => print(&(newest(&context.client()?)?.verifier_key + "\n")),
+            Self::Export(export) => export.run(context),
         }
     }
 }
 
-/// List the entries of the audit log, oldest first
-#[derive(clap::Args)]
-pub(super) struct List {
-    /// Only entries about this secret
-    #[arg(long = "object_id", alias = "object-id", value_name = "ID")]
-    object_id: Option<ObjectId>,
-    #[command(flatten)]
-    output: OutputFlag,
-}
-
-/// An entry and its place in the log. What `-o json` prints, one for each.
-#[derive(Serialize)]
-struct Item {
-    index: u64,
-    entry: Box<RawValue>,
-}
-
-impl List {
-    fn run(self, context: &Context) -> Result<(), CliError> {
-        let items = all(&context.client()?, self.object_id.as_ref())?;
-        if self.output.output == Format::Json {
-            return print_json(&items);
-        }
-        let rows: Vec<_> = items.iter().map(row).collect();
-        print_table(context, ["INDEX", "AT", "ACTOR", "ACTION", "TARGET", "OUTCOME", "DETAIL"], &rows)
+fn checkpoint(client: &Client) -> Result<(), CliError> {
+    match newest(client)?.checkpoint {
+        note if note.is_empty() => Err(CliError::NoCheckpoint),
+        note => print(&note),
     }
 }
 
-/// Every entry there is now.
-fn all(client: &Client, object: Option<&ObjectId>) -> Result<Vec<Item>, CliError> {
-    let mut items = Vec::new();
-    let mut first_index = 0;
-    loop {
-        let object_id = object.map(ToString::to_string).unwrap_or_default();
-        let request = ListEntriesRequest { first_index, max_entries: 0, object_id };
-        let page: ListEntriesResponse = client.call(method::LIST_ENTRIES, &request)?;
-        if page.entries.is_empty() {
-            return Ok(items);
-        }
-        for entry in page.entries {
-            let text = RawValue::from_string(entry.entry).map_err(|_| CliError::Answer { what: "entry in JSON" })?;
-            items.push(Item { index: entry.index, entry: text });
-        }
-        first_index = page.next_index;
-    }
+fn newest(client: &Client) -> Result<GetCheckpointResponse, CliError> {
+    client.call(method::GET_CHECKPOINT, &GetCheckpointRequest::default())
 }
 
-fn row(item: &Item) -> [String; 7] {
-    let entry: serde_json::Value = serde_json::from_str(item.entry.get()).unwrap_or_default();
-    let text = |path: &str| match entry.pointer(path) {
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let target = match text("/target/version").as_str() {
-        "" => text("/target/id"),
-        version => format!("{}@{version}", text("/target/id")),
-    };
-    let actor = format!("{} {}", text("/actor/type"), text("/actor/uid"));
-    let details = ["variable", "container_id", "engine", "count"].map(|key| (key, text(&format!("/attributes/{key}"))));
-    let details = details.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={value}"));
-    let detail = details.collect::<Vec<_>>().join(" ");
-    let seconds = text("/at").split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned() + "Z";
-    [item.index.to_string(), seconds, actor, text("/action"), target, text("/attributes/outcome"), detail]
+/// The entries that a request asks for, page by page, to the end of the log as it is now.
+struct Pages<'a> {
+    client: &'a Client,
+    request: ListEntriesRequest,
+}
+
+impl Pages<'_> {
+    /// The next page, which may be empty; none at the end, where it can be asked again later.
+    fn next(&mut self) -> Result<Option<Vec<AuditEntry>>, CliError> {
+        let page: ListEntriesResponse = self.client.call(method::LIST_ENTRIES, &self.request)?;
+        if page.next_index <= self.request.first_index {
+            return Ok(None);
+        }
+        self.request.first_index = page.next_index;
+        Ok(Some(page.entries))
+    }
 }

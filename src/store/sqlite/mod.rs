@@ -3,6 +3,8 @@
 mod convert;
 mod read;
 mod schema;
+mod tree;
+mod verify;
 mod write;
 mod writer;
 
@@ -11,11 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use self::convert::{bad, store_error};
+pub use self::verify::{Expected, Verified, VerifyError, verify};
 use self::writer::Writer;
 use super::{Backend, ReadJob, Recorded, StoreError, WriteJob};
+use crate::audit::Frontier;
 use crate::domain::{ObjectId, Timestamp, VaultId, Version};
 
 /// A transaction under way.
@@ -24,7 +28,8 @@ struct SqliteTx<'a> {
     path: &'a Path,
     vault: VaultId,
     now: Timestamp,
-    next_index: u64,
+    /// The tree as it is after the entries of this transaction.
+    tree: Frontier,
     opens: Vec<(ObjectId, Version)>,
     destroyed: bool,
 }
@@ -81,6 +86,10 @@ impl Backend for Sqlite {
     fn vault_id(&self) -> VaultId {
         self.vault
     }
+
+    fn log_growth(&self) -> watch::Receiver<u64> {
+        self.writer.growth()
+    }
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
@@ -94,7 +103,7 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 fn read_once(connection: &mut Connection, path: &Path, vault: VaultId, job: ReadJob) -> Result<(), StoreError> {
     let tx = connection.transaction().map_err(|error| store_error(path, &error))?;
     let now = Timestamp::UNIX_EPOCH;
-    job(&mut SqliteTx { tx: &tx, path, vault, now, next_index: 0, opens: Vec::new(), destroyed: false })
+    job(&mut SqliteTx { tx: &tx, path, vault, now, tree: Frontier::default(), opens: Vec::new(), destroyed: false })
 }
 
 /// The vault's identity, stored at its first start.

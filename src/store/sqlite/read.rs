@@ -2,9 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteTx;
 use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
-use crate::domain::{KekId, KekState, Object, ObjectId, RootWrap, Version, VersionInfo, WrappedKek};
+use super::{SqliteTx, tree};
+use crate::domain::{
+    KekId, KekState, Object, ObjectId, RootWrap, Timestamp, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+};
 use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion};
 
 impl SqliteTx<'_> {
@@ -24,6 +26,10 @@ impl SqliteTx<'_> {
 }
 
 impl ReadTx for SqliteTx<'_> {
+    fn vault_id(&self) -> VaultId {
+        self.vault
+    }
+
     fn object(&mut self, id: &ObjectId) -> Result<Option<Object>, StoreError> {
         self.about(id, |tx| {
             tx.prepare_cached(&format!("SELECT {OBJECT_COLUMNS} FROM objects o WHERE o.object_id = ?1"))?
@@ -88,8 +94,43 @@ impl ReadTx for SqliteTx<'_> {
         })
     }
 
+    fn first_entry_since(&mut self, at: Timestamp) -> Result<u64, StoreError> {
+        let at = at.as_microsecond();
+        self.run(|tx| {
+            let mut time = tx.prepare_cached("SELECT at FROM audit WHERE idx = ?1")?;
+            // The log's times never go back, so the place can be halved.
+            let (mut low, mut high) = (0, tree::size(tx)?);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                let earlier = time.query_row([middle], |row| Ok(row.get::<_, i64>(0)? < at))?;
+                (low, high) = if earlier { (middle + 1, high) } else { (low, middle) };
+            }
+            Ok(low)
+        })
+    }
+
     fn log_size(&mut self) -> Result<u64, StoreError> {
-        self.run(|tx| tx.prepare_cached("SELECT coalesce(max(idx) + 1, 0) FROM audit")?.query_row([], |row| row.get(0)))
+        self.run(tree::size)
+    }
+
+    fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    fn last_checkpoint_size(&mut self) -> Result<Option<u64>, StoreError> {
+        self.run(|tx| tx.prepare_cached("SELECT max(size) FROM checkpoints")?.query_row([], |row| row.get(0)))
+    }
+
+    fn audit_key(&mut self) -> Result<Option<WrappedAuditKey>, StoreError> {
+        self.run(|tx| {
+            tx.prepare("SELECT public, wrapped FROM audit_keys")?
+                .query_row([], |row| Ok(WrappedAuditKey { public: row.get(0)?, wrapped: row.get(1)? }))
+                .optional()
+        })
     }
 
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError> {

@@ -6,10 +6,21 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::convert::store_error;
+use super::tree;
 use crate::store::StoreError;
 
-/// One step each; a step that has been released is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001.sql")];
+/// What brings the schema from one version to the next.
+struct Step {
+    sql: &'static str,
+    /// What SQL alone can't do.
+    fill: fn(&Connection) -> rusqlite::Result<()>,
+}
+
+/// A step that has been released is never edited.
+const MIGRATIONS: [Step; 2] = [
+    Step { sql: include_str!("migrations/001.sql"), fill: |_| Ok(()) },
+    Step { sql: include_str!("migrations/002.sql"), fill: tree::build },
+];
 
 /// What every connection needs.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -34,7 +45,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     }
     for (version, step) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let tx = connection.transaction().map_err(failed)?;
-        tx.execute_batch(step).map_err(failed)?;
+        tx.execute_batch(step.sql).and_then(|()| (step.fill)(&tx)).map_err(failed)?;
         tx.pragma_update(None, "user_version", version).map_err(failed)?;
         tx.commit().map_err(failed)?;
     }

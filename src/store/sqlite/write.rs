@@ -2,11 +2,13 @@
 
 use rusqlite::params;
 
-use super::SqliteTx;
-use super::convert::{labels_text, number};
-use crate::audit::{Entry, Outcome, Subject};
+use super::convert::{labels_text, number, store_error};
+use super::{SqliteTx, tree};
+use crate::audit::{Entry, Event, Frontier, Outcome, Subject};
 use crate::authz::{Action, Grant};
-use crate::domain::{KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedKek};
+use crate::domain::{
+    KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+};
 use crate::store::{StoreError, WriteTx};
 
 impl WriteTx for SqliteTx<'_> {
@@ -21,16 +23,16 @@ impl WriteTx for SqliteTx<'_> {
         })?;
         let (object, version) = match &entry.subject {
             Some(Subject::Object { id, version }) => (Some(id.as_str()), version.map(number)),
-            Some(Subject::Token(_)) | None => (None, None),
+            Some(Subject::Token(_) | Subject::Key(_)) | None => (None, None),
         };
-        let (index, at) = (self.next_index, self.now.as_microsecond());
+        let (index, at) = (self.tree.size(), self.now.as_microsecond());
         self.run(|tx| {
             tx.prepare_cached(
                 "INSERT INTO audit (idx, at, object_id, version, mutation, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![index, at, object, version, mutation(entry), bytes])
         })?;
-        self.next_index += 1;
+        tree::push(self.tx, &mut self.tree, &bytes).map_err(|error| store_error(self.path, &error))?;
         self.opens.extend(entry.opens().map(|(object, version)| (object.clone(), version)));
         Ok(())
     }
@@ -100,6 +102,27 @@ impl WriteTx for SqliteTx<'_> {
         Ok(())
     }
 
+    fn log_tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    fn insert_checkpoint(&mut self, size: u64, note: &str) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?.execute(params![size, note])
+        })?;
+        Ok(())
+    }
+
+    fn insert_audit_key(&mut self, key: &WrappedAuditKey) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.execute(
+                "INSERT INTO audit_keys (id, public, wrapped) VALUES (0, ?1, ?2)",
+                params![key.public, key.wrapped],
+            )
+        })?;
+        Ok(())
+    }
+
     fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError> {
         let state = match kek.state {
             KekState::Active => "active",
@@ -137,9 +160,9 @@ impl SqliteTx<'_> {
 /// How the log remembers that an entry changed its secret.
 fn mutation(entry: &Entry) -> Option<&'static str> {
     match (entry.outcome, entry.action) {
-        (Outcome::Ok, Action::Create) => Some("create"),
-        (Outcome::Ok, Action::Update) => Some("update"),
-        (Outcome::Ok, Action::Delete) => Some("delete"),
+        (Outcome::Ok, Event::Access(Action::Create)) => Some("create"),
+        (Outcome::Ok, Event::Access(Action::Update)) => Some("update"),
+        (Outcome::Ok, Event::Access(Action::Delete)) => Some("delete"),
         _ => None,
     }
 }

@@ -6,10 +6,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use super::SqliteTx;
 use super::convert::store_error;
+use super::{SqliteTx, tree};
+use crate::audit::Frontier;
 use crate::domain::{Timestamp, VaultId};
 use crate::store::{Recorded, StoreError, WriteJob};
 
@@ -28,20 +29,29 @@ struct Work {
 /// The one thread that writes. Dropping it finishes what has been submitted.
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Work>>,
+    growth: watch::Receiver<u64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, path: &Path, vault: VaultId) -> Result<Self, StoreError> {
-        let last = last_time(&connection).map_err(|error| store_error(path, &error))?;
+        let failed = |error| store_error(path, &error);
+        let last = last_time(&connection).map_err(failed)?;
+        let tree = tree::size(&connection).and_then(|size| Frontier::load(&mut tree::Kept(&connection), size));
+        let tree = tree.map_err(failed)?;
         let (queue, work) = mpsc::channel();
+        let (growth, grown) = watch::channel(tree.size());
         // A daemon that was killed may have left destroyed keys in the write-ahead log.
-        let mut state = State { connection, path: path.to_owned(), vault, last, scrub: true };
+        let mut state = State { connection, path: path.to_owned(), vault, last, tree, growth, scrub: true };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || state.serve(&work))
             .map_err(|error| StoreError::Unavailable { path: path.to_owned(), reason: error.to_string() })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), growth: grown, thread: Some(thread) })
+    }
+
+    pub(super) fn growth(&self) -> watch::Receiver<u64> {
+        self.growth.clone()
     }
 
     pub(super) fn submit(&self, job: WriteJob, reply: Reply) -> Result<(), StoreError> {
@@ -65,6 +75,8 @@ struct State {
     path: PathBuf,
     vault: VaultId,
     last: Timestamp,
+    tree: Frontier,
+    growth: watch::Sender<u64>,
     scrub: bool,
 }
 
@@ -105,8 +117,7 @@ impl State {
         // A clock that is set back must not order the log against itself.
         let now = micros(Timestamp::now()).max(self.last);
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut next_index =
-            tx.prepare_cached("SELECT coalesce(max(idx) + 1, 0) FROM audit")?.query_one([], |r| r.get(0))?;
+        let mut tree = self.tree.clone();
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
             step(&tx, "SAVEPOINT job")?;
@@ -115,16 +126,16 @@ impl State {
                 path: &self.path,
                 vault: self.vault,
                 now,
-                next_index,
+                tree: tree.clone(),
                 opens: Vec::new(),
                 destroyed: false,
             };
             let result = job(&mut scope);
-            let (index, opens, destroyed) = (scope.next_index, scope.opens, scope.destroyed);
+            let (grown, opens, destroyed) = (scope.tree, scope.opens, scope.destroyed);
             match result {
                 Ok(()) => {
                     step(&tx, "RELEASE job")?;
-                    next_index = index;
+                    tree = grown;
                     self.scrub |= destroyed;
                     results.push(Ok(Recorded::new(opens)));
                 }
@@ -137,6 +148,9 @@ impl State {
         }
         tx.commit()?;
         self.last = now;
+        self.tree = tree;
+        let size = self.tree.size();
+        self.growth.send_if_modified(|known| std::mem::replace(known, size) != size);
         Ok(results)
     }
 

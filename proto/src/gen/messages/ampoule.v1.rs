@@ -934,7 +934,7 @@ pub const __RESOLVED_SECRET_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::b
     from_json: ::buffa::type_registry::any_from_json::<ResolvedSecret>,
     is_wkt: false,
 };
-/// Which entries to return.
+/// Which entries to return: those that meet all conditions that are set.
 #[derive(Clone, PartialEq, Default)]
 #[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(feature = "json", serde(default))]
@@ -965,7 +965,7 @@ pub struct ListEntriesRequest {
         )
     )]
     pub max_entries: u32,
-    /// Only entries about this object, if set.
+    /// Only entries about this object.
     ///
     /// Field 3: `object_id`
     #[cfg_attr(
@@ -978,6 +978,71 @@ pub struct ListEntriesRequest {
         )
     )]
     pub object_id: ::buffa::alloc::string::String,
+    /// Only what this one did: a numeric user id, a token id, or a type: user,
+    /// token, anonymous, daemon.
+    ///
+    /// Field 4: `actor`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "actor",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub actor: ::buffa::alloc::string::String,
+    /// Only this action, such as `vault.object.inject`.
+    ///
+    /// Field 5: `action`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "action",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub action: ::buffa::alloc::string::String,
+    /// Only what concerns the container of this id.
+    ///
+    /// Field 6: `container`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "container",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub container: ::buffa::alloc::string::String,
+    /// Only entries of this time or later.
+    ///
+    /// Field 7: `since`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "since",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub since: ::buffa::MessageField<
+        ::buffa_types::google::protobuf::Timestamp,
+        ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+    >,
+    /// Only entries before this time.
+    ///
+    /// Field 8: `until`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "until",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub until: ::buffa::MessageField<
+        ::buffa_types::google::protobuf::Timestamp,
+        ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+    >,
 }
 impl ::core::fmt::Debug for ListEntriesRequest {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -985,6 +1050,11 @@ impl ::core::fmt::Debug for ListEntriesRequest {
             .field("first_index", &self.first_index)
             .field("max_entries", &self.max_entries)
             .field("object_id", &self.object_id)
+            .field("actor", &self.actor)
+            .field("action", &self.action)
+            .field("container", &self.container)
+            .field("since", &self.since)
+            .field("until", &self.until)
             .finish()
     }
 }
@@ -1011,7 +1081,7 @@ impl ::buffa::Message for ListEntriesRequest {
     /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
     /// points reject, never a silently wrapped size.
     #[allow(clippy::let_and_return)]
-    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+    fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
         #[allow(unused_imports)]
         use ::buffa::Enumeration as _;
         let mut size = 0u64;
@@ -1024,11 +1094,36 @@ impl ::buffa::Message for ListEntriesRequest {
         if !self.object_id.is_empty() {
             size += 1u64 + ::buffa::types::string_encoded_len(&self.object_id) as u64;
         }
+        if !self.actor.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.actor) as u64;
+        }
+        if !self.action.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.action) as u64;
+        }
+        if !self.container.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.container) as u64;
+        }
+        if self.since.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.since.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        if self.until.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.until.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
         &self,
-        _cache: &mut ::buffa::SizeCache,
+        __cache: &mut ::buffa::SizeCache,
         buf: &mut impl ::buffa::EncodeSink,
     ) {
         #[allow(unused_imports)]
@@ -1041,6 +1136,31 @@ impl ::buffa::Message for ListEntriesRequest {
         }
         if !self.object_id.is_empty() {
             ::buffa::types::put_string_field(3u32, &self.object_id, buf);
+        }
+        if !self.actor.is_empty() {
+            ::buffa::types::put_string_field(4u32, &self.actor, buf);
+        }
+        if !self.action.is_empty() {
+            ::buffa::types::put_string_field(5u32, &self.action, buf);
+        }
+        if !self.container.is_empty() {
+            ::buffa::types::put_string_field(6u32, &self.container, buf);
+        }
+        if self.since.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                7u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.since.write_to(__cache, buf);
+        }
+        if self.until.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                8u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.until.write_to(__cache, buf);
         }
     }
     fn merge_field(
@@ -1075,6 +1195,49 @@ impl ::buffa::Message for ListEntriesRequest {
                 )?;
                 ::buffa::types::merge_string(&mut self.object_id, buf)?;
             }
+            4u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.actor, buf)?;
+            }
+            5u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.action, buf)?;
+            }
+            6u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.container, buf)?;
+            }
+            7u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.since.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
+            8u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.until.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -1085,6 +1248,11 @@ impl ::buffa::Message for ListEntriesRequest {
         self.first_index = 0u64;
         self.max_entries = 0u32;
         self.object_id.clear();
+        self.actor.clear();
+        self.action.clear();
+        self.container.clear();
+        self.since = ::buffa::MessageField::none();
+        self.until = ::buffa::MessageField::none();
     }
 }
 #[cfg(feature = "json")]
@@ -1114,7 +1282,7 @@ pub const __LIST_ENTRIES_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry 
 #[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(feature = "json", serde(default))]
 pub struct ListEntriesResponse {
-    /// In the order of the log.
+    /// In the order of the log. A page may be empty though there are more.
     ///
     /// Field 1: `entries`
     #[cfg_attr(
@@ -1126,7 +1294,8 @@ pub struct ListEntriesResponse {
         )
     )]
     pub entries: ::buffa::alloc::vec::Vec<AuditEntry>,
-    /// The index to ask for next; equal to the log's size when there is no more.
+    /// The index to ask for next; equal to the one that was asked for when there
+    /// is no more.
     ///
     /// Field 2: `next_index`
     #[cfg_attr(
@@ -1413,6 +1582,870 @@ pub const __AUDIT_ENTRY_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa
     type_url: "type.googleapis.com/ampoule.v1.AuditEntry",
     to_json: ::buffa::type_registry::any_to_json::<AuditEntry>,
     from_json: ::buffa::type_registry::any_from_json::<AuditEntry>,
+    is_wkt: false,
+};
+/// Asks for the newest checkpoint.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetCheckpointRequest {}
+impl ::core::fmt::Debug for GetCheckpointRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetCheckpointRequest").finish()
+    }
+}
+impl GetCheckpointRequest {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointRequest";
+}
+::buffa::impl_default_instance!(GetCheckpointRequest);
+impl ::buffa::MessageName for GetCheckpointRequest {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetCheckpointRequest";
+    const FULL_NAME: &'static str = "ampoule.v1.GetCheckpointRequest";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointRequest";
+}
+impl ::buffa::Message for GetCheckpointRequest {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let size = 0u64;
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        _buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {}
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetCheckpointRequest {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_CHECKPOINT_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetCheckpointRequest",
+    to_json: ::buffa::type_registry::any_to_json::<GetCheckpointRequest>,
+    from_json: ::buffa::type_registry::any_from_json::<GetCheckpointRequest>,
+    is_wkt: false,
+};
+/// A checkpoint (C2SP tlog-checkpoint).
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetCheckpointResponse {
+    /// The signed note (C2SP signed-note); empty if nothing has been signed yet.
+    ///
+    /// Field 1: `checkpoint`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "checkpoint",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub checkpoint: ::buffa::alloc::string::String,
+    /// The key that it is checked with: name, id and public key.
+    ///
+    /// Field 2: `verifier_key`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "verifierKey",
+            alias = "verifier_key",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub verifier_key: ::buffa::alloc::string::String,
+}
+impl ::core::fmt::Debug for GetCheckpointResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetCheckpointResponse")
+            .field("checkpoint", &self.checkpoint)
+            .field("verifier_key", &self.verifier_key)
+            .finish()
+    }
+}
+impl GetCheckpointResponse {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointResponse";
+}
+::buffa::impl_default_instance!(GetCheckpointResponse);
+impl ::buffa::MessageName for GetCheckpointResponse {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetCheckpointResponse";
+    const FULL_NAME: &'static str = "ampoule.v1.GetCheckpointResponse";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointResponse";
+}
+impl ::buffa::Message for GetCheckpointResponse {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if !self.checkpoint.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.checkpoint) as u64;
+        }
+        if !self.verifier_key.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.verifier_key) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if !self.checkpoint.is_empty() {
+            ::buffa::types::put_string_field(1u32, &self.checkpoint, buf);
+        }
+        if !self.verifier_key.is_empty() {
+            ::buffa::types::put_string_field(2u32, &self.verifier_key, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.checkpoint, buf)?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.verifier_key, buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.checkpoint.clear();
+        self.verifier_key.clear();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetCheckpointResponse {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_CHECKPOINT_RESPONSE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetCheckpointResponse",
+    to_json: ::buffa::type_registry::any_to_json::<GetCheckpointResponse>,
+    from_json: ::buffa::type_registry::any_from_json::<GetCheckpointResponse>,
+    is_wkt: false,
+};
+/// Asks for the proof of one entry.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetInclusionProofRequest {
+    /// The entry's place in the log, from 0.
+    ///
+    /// Field 1: `index`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "index",
+            with = "::buffa::json_helpers::uint64",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_zero_u64"
+        )
+    )]
+    pub index: u64,
+}
+impl ::core::fmt::Debug for GetInclusionProofRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetInclusionProofRequest").field("index", &self.index).finish()
+    }
+}
+impl GetInclusionProofRequest {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofRequest";
+}
+::buffa::impl_default_instance!(GetInclusionProofRequest);
+impl ::buffa::MessageName for GetInclusionProofRequest {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetInclusionProofRequest";
+    const FULL_NAME: &'static str = "ampoule.v1.GetInclusionProofRequest";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofRequest";
+}
+impl ::buffa::Message for GetInclusionProofRequest {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if self.index != 0u64 {
+            size += 1u64 + ::buffa::types::uint64_encoded_len(self.index) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if self.index != 0u64 {
+            ::buffa::types::put_uint64_field(1u32, self.index, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.index = ::buffa::types::decode_uint64(buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.index = 0u64;
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetInclusionProofRequest {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_INCLUSION_PROOF_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetInclusionProofRequest",
+    to_json: ::buffa::type_registry::any_to_json::<GetInclusionProofRequest>,
+    from_json: ::buffa::type_registry::any_from_json::<GetInclusionProofRequest>,
+    is_wkt: false,
+};
+/// An entry and its proof (RFC 6962, section 2.1.1).
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetInclusionProofResponse {
+    /// The entry.
+    ///
+    /// Field 1: `entry`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "entry",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub entry: ::buffa::MessageField<AuditEntry, ::buffa::Inline<AuditEntry>>,
+    /// From the leaf's sibling to a child of the root.
+    ///
+    /// Field 2: `hashes`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "hashes",
+            with = "::buffa::json_helpers::proto_seq",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_vec"
+        )
+    )]
+    pub hashes: ::buffa::alloc::vec::Vec<::buffa::alloc::vec::Vec<u8>>,
+    /// The checkpoint that the proof leads to.
+    ///
+    /// Field 3: `checkpoint`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "checkpoint",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub checkpoint: ::buffa::alloc::string::String,
+    /// The key that it is checked with.
+    ///
+    /// Field 4: `verifier_key`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "verifierKey",
+            alias = "verifier_key",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub verifier_key: ::buffa::alloc::string::String,
+}
+impl ::core::fmt::Debug for GetInclusionProofResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetInclusionProofResponse")
+            .field("entry", &self.entry)
+            .field("hashes", &self.hashes)
+            .field("checkpoint", &self.checkpoint)
+            .field("verifier_key", &self.verifier_key)
+            .finish()
+    }
+}
+impl GetInclusionProofResponse {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofResponse";
+}
+::buffa::impl_default_instance!(GetInclusionProofResponse);
+impl ::buffa::MessageName for GetInclusionProofResponse {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetInclusionProofResponse";
+    const FULL_NAME: &'static str = "ampoule.v1.GetInclusionProofResponse";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofResponse";
+}
+impl ::buffa::Message for GetInclusionProofResponse {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if self.entry.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.entry.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        for v in &self.hashes {
+            size += 1u64 + ::buffa::types::bytes_encoded_len(v) as u64;
+        }
+        if !self.checkpoint.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.checkpoint) as u64;
+        }
+        if !self.verifier_key.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.verifier_key) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        __cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if self.entry.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                1u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.entry.write_to(__cache, buf);
+        }
+        for v in &self.hashes {
+            ::buffa::types::put_shared_bytes_field(2u32, v, buf);
+        }
+        if !self.checkpoint.is_empty() {
+            ::buffa::types::put_string_field(3u32, &self.checkpoint, buf);
+        }
+        if !self.verifier_key.is_empty() {
+            ::buffa::types::put_string_field(4u32, &self.verifier_key, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.entry.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                let __elem = ::buffa::types::decode_bytes(buf)?;
+                ctx.register_element_memory(
+                    ::buffa::__private::element_footprint(&__elem),
+                )?;
+                self.hashes.push(__elem);
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.checkpoint, buf)?;
+            }
+            4u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.verifier_key, buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.entry = ::buffa::MessageField::none();
+        self.hashes.clear();
+        self.checkpoint.clear();
+        self.verifier_key.clear();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetInclusionProofResponse {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_INCLUSION_PROOF_RESPONSE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetInclusionProofResponse",
+    to_json: ::buffa::type_registry::any_to_json::<GetInclusionProofResponse>,
+    from_json: ::buffa::type_registry::any_from_json::<GetInclusionProofResponse>,
+    is_wkt: false,
+};
+/// Asks for the proof that nothing before was changed.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetConsistencyProofRequest {
+    /// The size of the earlier log: at least 1, at most that of the newest
+    /// checkpoint.
+    ///
+    /// Field 1: `old_size`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "oldSize",
+            alias = "old_size",
+            with = "::buffa::json_helpers::uint64",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_zero_u64"
+        )
+    )]
+    pub old_size: u64,
+}
+impl ::core::fmt::Debug for GetConsistencyProofRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetConsistencyProofRequest")
+            .field("old_size", &self.old_size)
+            .finish()
+    }
+}
+impl GetConsistencyProofRequest {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofRequest";
+}
+::buffa::impl_default_instance!(GetConsistencyProofRequest);
+impl ::buffa::MessageName for GetConsistencyProofRequest {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetConsistencyProofRequest";
+    const FULL_NAME: &'static str = "ampoule.v1.GetConsistencyProofRequest";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofRequest";
+}
+impl ::buffa::Message for GetConsistencyProofRequest {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if self.old_size != 0u64 {
+            size += 1u64 + ::buffa::types::uint64_encoded_len(self.old_size) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if self.old_size != 0u64 {
+            ::buffa::types::put_uint64_field(1u32, self.old_size, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.old_size = ::buffa::types::decode_uint64(buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.old_size = 0u64;
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetConsistencyProofRequest {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_CONSISTENCY_PROOF_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetConsistencyProofRequest",
+    to_json: ::buffa::type_registry::any_to_json::<GetConsistencyProofRequest>,
+    from_json: ::buffa::type_registry::any_from_json::<GetConsistencyProofRequest>,
+    is_wkt: false,
+};
+/// The proof (RFC 6962, section 2.1.2).
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct GetConsistencyProofResponse {
+    /// In the order of the RFC.
+    ///
+    /// Field 1: `hashes`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "hashes",
+            with = "::buffa::json_helpers::proto_seq",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_vec"
+        )
+    )]
+    pub hashes: ::buffa::alloc::vec::Vec<::buffa::alloc::vec::Vec<u8>>,
+    /// The newest checkpoint.
+    ///
+    /// Field 2: `checkpoint`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "checkpoint",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub checkpoint: ::buffa::alloc::string::String,
+    /// The key that it is checked with.
+    ///
+    /// Field 3: `verifier_key`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "verifierKey",
+            alias = "verifier_key",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub verifier_key: ::buffa::alloc::string::String,
+}
+impl ::core::fmt::Debug for GetConsistencyProofResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GetConsistencyProofResponse")
+            .field("hashes", &self.hashes)
+            .field("checkpoint", &self.checkpoint)
+            .field("verifier_key", &self.verifier_key)
+            .finish()
+    }
+}
+impl GetConsistencyProofResponse {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofResponse";
+}
+::buffa::impl_default_instance!(GetConsistencyProofResponse);
+impl ::buffa::MessageName for GetConsistencyProofResponse {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "GetConsistencyProofResponse";
+    const FULL_NAME: &'static str = "ampoule.v1.GetConsistencyProofResponse";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofResponse";
+}
+impl ::buffa::Message for GetConsistencyProofResponse {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        for v in &self.hashes {
+            size += 1u64 + ::buffa::types::bytes_encoded_len(v) as u64;
+        }
+        if !self.checkpoint.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.checkpoint) as u64;
+        }
+        if !self.verifier_key.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.verifier_key) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        for v in &self.hashes {
+            ::buffa::types::put_shared_bytes_field(1u32, v, buf);
+        }
+        if !self.checkpoint.is_empty() {
+            ::buffa::types::put_string_field(2u32, &self.checkpoint, buf);
+        }
+        if !self.verifier_key.is_empty() {
+            ::buffa::types::put_string_field(3u32, &self.verifier_key, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                let __elem = ::buffa::types::decode_bytes(buf)?;
+                ctx.register_element_memory(
+                    ::buffa::__private::element_footprint(&__elem),
+                )?;
+                self.hashes.push(__elem);
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.checkpoint, buf)?;
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.verifier_key, buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.hashes.clear();
+        self.checkpoint.clear();
+        self.verifier_key.clear();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for GetConsistencyProofResponse {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __GET_CONSISTENCY_PROOF_RESPONSE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.GetConsistencyProofResponse",
+    to_json: ::buffa::type_registry::any_to_json::<GetConsistencyProofResponse>,
+    from_json: ::buffa::type_registry::any_from_json::<GetConsistencyProofResponse>,
     is_wkt: false,
 };
 #[allow(
@@ -3199,7 +4232,7 @@ pub mod __buffa {
                 ::serde::Serialize::serialize(&self.0, __s)
             }
         }
-        /// Which entries to return.
+        /// Which entries to return: those that meet all conditions that are set.
         #[derive(Clone, Debug, Default)]
         pub struct ListEntriesRequestView<'a> {
             /// The first index to return; indexes count from 0.
@@ -3210,10 +4243,35 @@ pub mod __buffa {
             ///
             /// Field 2: `max_entries`
             pub max_entries: u32,
-            /// Only entries about this object, if set.
+            /// Only entries about this object.
             ///
             /// Field 3: `object_id`
             pub object_id: &'a str,
+            /// Only what this one did: a numeric user id, a token id, or a type: user,
+            /// token, anonymous, daemon.
+            ///
+            /// Field 4: `actor`
+            pub actor: &'a str,
+            /// Only this action, such as `vault.object.inject`.
+            ///
+            /// Field 5: `action`
+            pub action: &'a str,
+            /// Only what concerns the container of this id.
+            ///
+            /// Field 6: `container`
+            pub container: &'a str,
+            /// Only entries of this time or later.
+            ///
+            /// Field 7: `since`
+            pub since: ::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'a>,
+            >,
+            /// Only entries before this time.
+            ///
+            /// Field 8: `until`
+            pub until: ::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'a>,
+            >,
         }
         impl<'a> ::buffa::MessageView<'a> for ListEntriesRequestView<'a> {
             type Owned = super::super::ListEntriesRequest;
@@ -3272,6 +4330,77 @@ pub mod __buffa {
                         )?;
                         view.object_id = ::buffa::types::borrow_str(&mut cur)?;
                     }
+                    4u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.actor = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    5u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.action = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    6u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.container = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    7u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.since.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.since = ::buffa::MessageFieldView::set(
+                                    <::buffa_types::google::protobuf::__buffa::view::TimestampView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
+                    8u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.until.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.until = ::buffa::MessageFieldView::set(
+                                    <::buffa_types::google::protobuf::__buffa::view::TimestampView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
                     _ => {
                         ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
                     }
@@ -3301,13 +4430,34 @@ pub mod __buffa {
                     first_index: self.first_index,
                     max_entries: self.max_entries,
                     object_id: self.object_id.to_string(),
+                    actor: self.actor.to_string(),
+                    action: self.action.to_string(),
+                    container: self.container.to_string(),
+                    since: match self.since.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                ::buffa_types::google::protobuf::Timestamp,
+                                ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
+                    until: match self.until.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                ::buffa_types::google::protobuf::Timestamp,
+                                ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
                     ..::core::default::Default::default()
                 })
             }
         }
         impl<'a> ::buffa::ViewEncode<'a> for ListEntriesRequestView<'a> {
             #[allow(clippy::needless_borrow, clippy::let_and_return)]
-            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+            fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
                 #[allow(unused_imports)]
                 use ::buffa::Enumeration as _;
                 let mut size = 0u64;
@@ -3328,12 +4478,42 @@ pub mod __buffa {
                         += 1u64
                             + ::buffa::types::string_encoded_len(&self.object_id) as u64;
                 }
+                if !self.actor.is_empty() {
+                    size
+                        += 1u64 + ::buffa::types::string_encoded_len(&self.actor) as u64;
+                }
+                if !self.action.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.action) as u64;
+                }
+                if !self.container.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.container) as u64;
+                }
+                if self.since.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.since.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                if self.until.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.until.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
             fn write_to(
                 &self,
-                _cache: &mut ::buffa::SizeCache,
+                __cache: &mut ::buffa::SizeCache,
                 buf: &mut impl ::buffa::EncodeSink,
             ) {
                 #[allow(unused_imports)]
@@ -3346,6 +4526,31 @@ pub mod __buffa {
                 }
                 if !self.object_id.is_empty() {
                     ::buffa::types::put_string_field(3u32, &self.object_id, buf);
+                }
+                if !self.actor.is_empty() {
+                    ::buffa::types::put_string_field(4u32, &self.actor, buf);
+                }
+                if !self.action.is_empty() {
+                    ::buffa::types::put_string_field(5u32, &self.action, buf);
+                }
+                if !self.container.is_empty() {
+                    ::buffa::types::put_string_field(6u32, &self.container, buf);
+                }
+                if self.since.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        7u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.since.write_to(__cache, buf);
+                }
+                if self.until.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        8u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.until.write_to(__cache, buf);
                 }
             }
         }
@@ -3384,6 +4589,25 @@ pub mod __buffa {
                 }
                 if !::buffa::json_helpers::skip_if::is_empty_str(self.object_id) {
                     __map.serialize_entry("objectId", self.object_id)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.actor) {
+                    __map.serialize_entry("actor", self.actor)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.action) {
+                    __map.serialize_entry("action", self.action)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.container) {
+                    __map.serialize_entry("container", self.container)?;
+                }
+                {
+                    if let ::core::option::Option::Some(__v) = self.since.as_option() {
+                        __map.serialize_entry("since", __v)?;
+                    }
+                }
+                {
+                    if let ::core::option::Option::Some(__v) = self.until.as_option() {
+                        __map.serialize_entry("until", __v)?;
+                    }
                 }
                 __map.end()
             }
@@ -3494,12 +4718,56 @@ pub mod __buffa {
             pub fn max_entries(&self) -> u32 {
                 self.0.reborrow().max_entries
             }
-            /// Only entries about this object, if set.
+            /// Only entries about this object.
             ///
             /// Field 3: `object_id`
             #[must_use]
             pub fn object_id(&self) -> &'_ str {
                 self.0.reborrow().object_id
+            }
+            /// Only what this one did: a numeric user id, a token id, or a type: user,
+            /// token, anonymous, daemon.
+            ///
+            /// Field 4: `actor`
+            #[must_use]
+            pub fn actor(&self) -> &'_ str {
+                self.0.reborrow().actor
+            }
+            /// Only this action, such as `vault.object.inject`.
+            ///
+            /// Field 5: `action`
+            #[must_use]
+            pub fn action(&self) -> &'_ str {
+                self.0.reborrow().action
+            }
+            /// Only what concerns the container of this id.
+            ///
+            /// Field 6: `container`
+            #[must_use]
+            pub fn container(&self) -> &'_ str {
+                self.0.reborrow().container
+            }
+            /// Only entries of this time or later.
+            ///
+            /// Field 7: `since`
+            #[must_use]
+            pub fn since(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'_>,
+            > {
+                &self.0.reborrow().since
+            }
+            /// Only entries before this time.
+            ///
+            /// Field 8: `until`
+            #[must_use]
+            pub fn until(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'_>,
+            > {
+                &self.0.reborrow().until
             }
         }
         impl ::core::convert::From<::buffa::OwnedView<ListEntriesRequestView<'static>>>
@@ -3536,14 +4804,15 @@ pub mod __buffa {
         /// A page of the log.
         #[derive(Clone, Debug, Default)]
         pub struct ListEntriesResponseView<'a> {
-            /// In the order of the log.
+            /// In the order of the log. A page may be empty though there are more.
             ///
             /// Field 1: `entries`
             pub entries: ::buffa::RepeatedView<
                 'a,
                 super::super::__buffa::view::AuditEntryView<'a>,
             >,
-            /// The index to ask for next; equal to the log's size when there is no more.
+            /// The index to ask for next; equal to the one that was asked for when there
+            /// is no more.
             ///
             /// Field 2: `next_index`
             pub next_index: u64,
@@ -3813,7 +5082,7 @@ pub mod __buffa {
             pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
                 self.0.into_bytes()
             }
-            /// In the order of the log.
+            /// In the order of the log. A page may be empty though there are more.
             ///
             /// Field 1: `entries`
             #[must_use]
@@ -3825,7 +5094,8 @@ pub mod __buffa {
             > {
                 &self.0.reborrow().entries
             }
-            /// The index to ask for next; equal to the log's size when there is no more.
+            /// The index to ask for next; equal to the one that was asked for when there
+            /// is no more.
             ///
             /// Field 2: `next_index`
             #[must_use]
@@ -4153,6 +5423,1859 @@ pub mod __buffa {
                 ::serde::Serialize::serialize(&self.0, __s)
             }
         }
+        /// Asks for the newest checkpoint.
+        #[derive(Clone, Debug, Default)]
+        pub struct GetCheckpointRequestView<'a> {
+            #[doc(hidden)]
+            pub __buffa_phantom: ::core::marker::PhantomData<&'a ()>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetCheckpointRequestView<'a> {
+            type Owned = super::super::GetCheckpointRequest;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetCheckpointRequest,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetCheckpointRequest,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetCheckpointRequest {
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetCheckpointRequestView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let size = 0u64;
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                _buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetCheckpointRequestView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetCheckpointRequestView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetCheckpointRequest";
+            const FULL_NAME: &'static str = "ampoule.v1.GetCheckpointRequest";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointRequest";
+        }
+        ::buffa::impl_default_view_instance!(GetCheckpointRequestView);
+        ::buffa::impl_view_reborrow!(GetCheckpointRequestView);
+        /** Self-contained, `'static` owned view of a `GetCheckpointRequest` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetCheckpointRequestView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetCheckpointRequestView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetCheckpointRequestOwnedView(
+            ::buffa::OwnedView<GetCheckpointRequestView<'static>>,
+        );
+        impl GetCheckpointRequestOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointRequestOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointRequestOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetCheckpointRequest,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointRequestOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`GetCheckpointRequestView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetCheckpointRequestView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetCheckpointRequest {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<GetCheckpointRequestView<'static>>>
+        for GetCheckpointRequestOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetCheckpointRequestView<'static>>,
+            ) -> Self {
+                GetCheckpointRequestOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetCheckpointRequestOwnedView>
+        for ::buffa::OwnedView<GetCheckpointRequestView<'static>> {
+            fn from(wrapper: GetCheckpointRequestOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetCheckpointRequestView<'static>>,
+        > for GetCheckpointRequestOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<GetCheckpointRequestView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetCheckpointRequest {
+            type View<'a> = GetCheckpointRequestView<'a>;
+            type ViewHandle = GetCheckpointRequestOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetCheckpointRequestOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// A checkpoint (C2SP tlog-checkpoint).
+        #[derive(Clone, Debug, Default)]
+        pub struct GetCheckpointResponseView<'a> {
+            /// The signed note (C2SP signed-note); empty if nothing has been signed yet.
+            ///
+            /// Field 1: `checkpoint`
+            pub checkpoint: &'a str,
+            /// The key that it is checked with: name, id and public key.
+            ///
+            /// Field 2: `verifier_key`
+            pub verifier_key: &'a str,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetCheckpointResponseView<'a> {
+            type Owned = super::super::GetCheckpointResponse;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.checkpoint = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.verifier_key = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetCheckpointResponse,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetCheckpointResponse,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetCheckpointResponse {
+                    checkpoint: self.checkpoint.to_string(),
+                    verifier_key: self.verifier_key.to_string(),
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetCheckpointResponseView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if !self.checkpoint.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.checkpoint)
+                                as u64;
+                }
+                if !self.verifier_key.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.verifier_key)
+                                as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if !self.checkpoint.is_empty() {
+                    ::buffa::types::put_string_field(1u32, &self.checkpoint, buf);
+                }
+                if !self.verifier_key.is_empty() {
+                    ::buffa::types::put_string_field(2u32, &self.verifier_key, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetCheckpointResponseView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.checkpoint) {
+                    __map.serialize_entry("checkpoint", self.checkpoint)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.verifier_key) {
+                    __map.serialize_entry("verifierKey", self.verifier_key)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetCheckpointResponseView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetCheckpointResponse";
+            const FULL_NAME: &'static str = "ampoule.v1.GetCheckpointResponse";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetCheckpointResponse";
+        }
+        ::buffa::impl_default_view_instance!(GetCheckpointResponseView);
+        ::buffa::impl_view_reborrow!(GetCheckpointResponseView);
+        /** Self-contained, `'static` owned view of a `GetCheckpointResponse` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetCheckpointResponseView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetCheckpointResponseView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetCheckpointResponseOwnedView(
+            ::buffa::OwnedView<GetCheckpointResponseView<'static>>,
+        );
+        impl GetCheckpointResponseOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointResponseOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointResponseOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetCheckpointResponse,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetCheckpointResponseOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`GetCheckpointResponseView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetCheckpointResponseView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetCheckpointResponse {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The signed note (C2SP signed-note); empty if nothing has been signed yet.
+            ///
+            /// Field 1: `checkpoint`
+            #[must_use]
+            pub fn checkpoint(&self) -> &'_ str {
+                self.0.reborrow().checkpoint
+            }
+            /// The key that it is checked with: name, id and public key.
+            ///
+            /// Field 2: `verifier_key`
+            #[must_use]
+            pub fn verifier_key(&self) -> &'_ str {
+                self.0.reborrow().verifier_key
+            }
+        }
+        impl ::core::convert::From<
+            ::buffa::OwnedView<GetCheckpointResponseView<'static>>,
+        > for GetCheckpointResponseOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetCheckpointResponseView<'static>>,
+            ) -> Self {
+                GetCheckpointResponseOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetCheckpointResponseOwnedView>
+        for ::buffa::OwnedView<GetCheckpointResponseView<'static>> {
+            fn from(wrapper: GetCheckpointResponseOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetCheckpointResponseView<'static>>,
+        > for GetCheckpointResponseOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<GetCheckpointResponseView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetCheckpointResponse {
+            type View<'a> = GetCheckpointResponseView<'a>;
+            type ViewHandle = GetCheckpointResponseOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetCheckpointResponseOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// Asks for the proof of one entry.
+        #[derive(Clone, Debug, Default)]
+        pub struct GetInclusionProofRequestView<'a> {
+            /// The entry's place in the log, from 0.
+            ///
+            /// Field 1: `index`
+            pub index: u64,
+            #[doc(hidden)]
+            pub __buffa_phantom: ::core::marker::PhantomData<&'a ()>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetInclusionProofRequestView<'a> {
+            type Owned = super::super::GetInclusionProofRequest;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.index = ::buffa::types::decode_uint64(&mut cur)?;
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetInclusionProofRequest,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetInclusionProofRequest,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetInclusionProofRequest {
+                    index: self.index,
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetInclusionProofRequestView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if self.index != 0u64 {
+                    size += 1u64 + ::buffa::types::uint64_encoded_len(self.index) as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if self.index != 0u64 {
+                    ::buffa::types::put_uint64_field(1u32, self.index, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetInclusionProofRequestView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_zero_u64(&self.index) {
+                    __map
+                        .serialize_entry(
+                            "index",
+                            &::buffa::json_helpers::ProtoJson(&self.index),
+                        )?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetInclusionProofRequestView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetInclusionProofRequest";
+            const FULL_NAME: &'static str = "ampoule.v1.GetInclusionProofRequest";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofRequest";
+        }
+        ::buffa::impl_default_view_instance!(GetInclusionProofRequestView);
+        ::buffa::impl_view_reborrow!(GetInclusionProofRequestView);
+        /** Self-contained, `'static` owned view of a `GetInclusionProofRequest` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetInclusionProofRequestView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetInclusionProofRequestView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetInclusionProofRequestOwnedView(
+            ::buffa::OwnedView<GetInclusionProofRequestView<'static>>,
+        );
+        impl GetInclusionProofRequestOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofRequestOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofRequestOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetInclusionProofRequest,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofRequestOwnedView(
+                        ::buffa::OwnedView::from_owned(msg)?,
+                    ),
+                )
+            }
+            /// Borrow the full [`GetInclusionProofRequestView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetInclusionProofRequestView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetInclusionProofRequest {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The entry's place in the log, from 0.
+            ///
+            /// Field 1: `index`
+            #[must_use]
+            pub fn index(&self) -> u64 {
+                self.0.reborrow().index
+            }
+        }
+        impl ::core::convert::From<
+            ::buffa::OwnedView<GetInclusionProofRequestView<'static>>,
+        > for GetInclusionProofRequestOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetInclusionProofRequestView<'static>>,
+            ) -> Self {
+                GetInclusionProofRequestOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetInclusionProofRequestOwnedView>
+        for ::buffa::OwnedView<GetInclusionProofRequestView<'static>> {
+            fn from(wrapper: GetInclusionProofRequestOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetInclusionProofRequestView<'static>>,
+        > for GetInclusionProofRequestOwnedView {
+            fn as_ref(
+                &self,
+            ) -> &::buffa::OwnedView<GetInclusionProofRequestView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetInclusionProofRequest {
+            type View<'a> = GetInclusionProofRequestView<'a>;
+            type ViewHandle = GetInclusionProofRequestOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetInclusionProofRequestOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// An entry and its proof (RFC 6962, section 2.1.1).
+        #[derive(Clone, Debug, Default)]
+        pub struct GetInclusionProofResponseView<'a> {
+            /// The entry.
+            ///
+            /// Field 1: `entry`
+            pub entry: ::buffa::MessageFieldView<
+                super::super::__buffa::view::AuditEntryView<'a>,
+            >,
+            /// From the leaf's sibling to a child of the root.
+            ///
+            /// Field 2: `hashes`
+            pub hashes: ::buffa::RepeatedView<'a, &'a [u8]>,
+            /// The checkpoint that the proof leads to.
+            ///
+            /// Field 3: `checkpoint`
+            pub checkpoint: &'a str,
+            /// The key that it is checked with.
+            ///
+            /// Field 4: `verifier_key`
+            pub verifier_key: &'a str,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetInclusionProofResponseView<'a> {
+            type Owned = super::super::GetInclusionProofResponse;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.entry.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.entry = ::buffa::MessageFieldView::set(
+                                    <super::super::__buffa::view::AuditEntryView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.checkpoint = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    4u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.verifier_key = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __elem = ::buffa::types::borrow_bytes(&mut cur)?;
+                        ctx.register_element_memory(
+                            ::buffa::__private::element_footprint(&__elem),
+                        )?;
+                        view.hashes.push(__elem);
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetInclusionProofResponse,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetInclusionProofResponse,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetInclusionProofResponse {
+                    entry: match self.entry.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                super::super::AuditEntry,
+                                ::buffa::Inline<super::super::AuditEntry>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
+                    hashes: self.hashes.iter().map(|b| (b).to_vec()).collect(),
+                    checkpoint: self.checkpoint.to_string(),
+                    verifier_key: self.verifier_key.to_string(),
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetInclusionProofResponseView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if self.entry.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.entry.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                for v in &self.hashes {
+                    size += 1u64 + ::buffa::types::bytes_encoded_len(v) as u64;
+                }
+                if !self.checkpoint.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.checkpoint)
+                                as u64;
+                }
+                if !self.verifier_key.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.verifier_key)
+                                as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                __cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if self.entry.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        1u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.entry.write_to(__cache, buf);
+                }
+                for v in &self.hashes {
+                    ::buffa::types::put_shared_bytes_field(2u32, v, buf);
+                }
+                if !self.checkpoint.is_empty() {
+                    ::buffa::types::put_string_field(3u32, &self.checkpoint, buf);
+                }
+                if !self.verifier_key.is_empty() {
+                    ::buffa::types::put_string_field(4u32, &self.verifier_key, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetInclusionProofResponseView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                {
+                    if let ::core::option::Option::Some(__v) = self.entry.as_option() {
+                        __map.serialize_entry("entry", __v)?;
+                    }
+                }
+                if !self.hashes.is_empty() {
+                    __map
+                        .serialize_entry(
+                            "hashes",
+                            &::buffa::json_helpers::BytesSeqJson(&self.hashes),
+                        )?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.checkpoint) {
+                    __map.serialize_entry("checkpoint", self.checkpoint)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.verifier_key) {
+                    __map.serialize_entry("verifierKey", self.verifier_key)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetInclusionProofResponseView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetInclusionProofResponse";
+            const FULL_NAME: &'static str = "ampoule.v1.GetInclusionProofResponse";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetInclusionProofResponse";
+        }
+        ::buffa::impl_default_view_instance!(GetInclusionProofResponseView);
+        ::buffa::impl_view_reborrow!(GetInclusionProofResponseView);
+        /** Self-contained, `'static` owned view of a `GetInclusionProofResponse` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetInclusionProofResponseView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetInclusionProofResponseView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetInclusionProofResponseOwnedView(
+            ::buffa::OwnedView<GetInclusionProofResponseView<'static>>,
+        );
+        impl GetInclusionProofResponseOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofResponseOwnedView(
+                        ::buffa::OwnedView::decode(bytes)?,
+                    ),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofResponseOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetInclusionProofResponse,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetInclusionProofResponseOwnedView(
+                        ::buffa::OwnedView::from_owned(msg)?,
+                    ),
+                )
+            }
+            /// Borrow the full [`GetInclusionProofResponseView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetInclusionProofResponseView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetInclusionProofResponse {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The entry.
+            ///
+            /// Field 1: `entry`
+            #[must_use]
+            pub fn entry(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                super::super::__buffa::view::AuditEntryView<'_>,
+            > {
+                &self.0.reborrow().entry
+            }
+            /// From the leaf's sibling to a child of the root.
+            ///
+            /// Field 2: `hashes`
+            #[must_use]
+            pub fn hashes(&self) -> &::buffa::RepeatedView<'_, &'_ [u8]> {
+                &self.0.reborrow().hashes
+            }
+            /// The checkpoint that the proof leads to.
+            ///
+            /// Field 3: `checkpoint`
+            #[must_use]
+            pub fn checkpoint(&self) -> &'_ str {
+                self.0.reborrow().checkpoint
+            }
+            /// The key that it is checked with.
+            ///
+            /// Field 4: `verifier_key`
+            #[must_use]
+            pub fn verifier_key(&self) -> &'_ str {
+                self.0.reborrow().verifier_key
+            }
+        }
+        impl ::core::convert::From<
+            ::buffa::OwnedView<GetInclusionProofResponseView<'static>>,
+        > for GetInclusionProofResponseOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetInclusionProofResponseView<'static>>,
+            ) -> Self {
+                GetInclusionProofResponseOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetInclusionProofResponseOwnedView>
+        for ::buffa::OwnedView<GetInclusionProofResponseView<'static>> {
+            fn from(wrapper: GetInclusionProofResponseOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetInclusionProofResponseView<'static>>,
+        > for GetInclusionProofResponseOwnedView {
+            fn as_ref(
+                &self,
+            ) -> &::buffa::OwnedView<GetInclusionProofResponseView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetInclusionProofResponse {
+            type View<'a> = GetInclusionProofResponseView<'a>;
+            type ViewHandle = GetInclusionProofResponseOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetInclusionProofResponseOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// Asks for the proof that nothing before was changed.
+        #[derive(Clone, Debug, Default)]
+        pub struct GetConsistencyProofRequestView<'a> {
+            /// The size of the earlier log: at least 1, at most that of the newest
+            /// checkpoint.
+            ///
+            /// Field 1: `old_size`
+            pub old_size: u64,
+            #[doc(hidden)]
+            pub __buffa_phantom: ::core::marker::PhantomData<&'a ()>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetConsistencyProofRequestView<'a> {
+            type Owned = super::super::GetConsistencyProofRequest;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.old_size = ::buffa::types::decode_uint64(&mut cur)?;
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetConsistencyProofRequest,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetConsistencyProofRequest,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetConsistencyProofRequest {
+                    old_size: self.old_size,
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetConsistencyProofRequestView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if self.old_size != 0u64 {
+                    size
+                        += 1u64
+                            + ::buffa::types::uint64_encoded_len(self.old_size) as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if self.old_size != 0u64 {
+                    ::buffa::types::put_uint64_field(1u32, self.old_size, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetConsistencyProofRequestView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_zero_u64(&self.old_size) {
+                    __map
+                        .serialize_entry(
+                            "oldSize",
+                            &::buffa::json_helpers::ProtoJson(&self.old_size),
+                        )?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetConsistencyProofRequestView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetConsistencyProofRequest";
+            const FULL_NAME: &'static str = "ampoule.v1.GetConsistencyProofRequest";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofRequest";
+        }
+        ::buffa::impl_default_view_instance!(GetConsistencyProofRequestView);
+        ::buffa::impl_view_reborrow!(GetConsistencyProofRequestView);
+        /** Self-contained, `'static` owned view of a `GetConsistencyProofRequest` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetConsistencyProofRequestView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetConsistencyProofRequestView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetConsistencyProofRequestOwnedView(
+            ::buffa::OwnedView<GetConsistencyProofRequestView<'static>>,
+        );
+        impl GetConsistencyProofRequestOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofRequestOwnedView(
+                        ::buffa::OwnedView::decode(bytes)?,
+                    ),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofRequestOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetConsistencyProofRequest,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofRequestOwnedView(
+                        ::buffa::OwnedView::from_owned(msg)?,
+                    ),
+                )
+            }
+            /// Borrow the full [`GetConsistencyProofRequestView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetConsistencyProofRequestView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetConsistencyProofRequest {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The size of the earlier log: at least 1, at most that of the newest
+            /// checkpoint.
+            ///
+            /// Field 1: `old_size`
+            #[must_use]
+            pub fn old_size(&self) -> u64 {
+                self.0.reborrow().old_size
+            }
+        }
+        impl ::core::convert::From<
+            ::buffa::OwnedView<GetConsistencyProofRequestView<'static>>,
+        > for GetConsistencyProofRequestOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetConsistencyProofRequestView<'static>>,
+            ) -> Self {
+                GetConsistencyProofRequestOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetConsistencyProofRequestOwnedView>
+        for ::buffa::OwnedView<GetConsistencyProofRequestView<'static>> {
+            fn from(wrapper: GetConsistencyProofRequestOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetConsistencyProofRequestView<'static>>,
+        > for GetConsistencyProofRequestOwnedView {
+            fn as_ref(
+                &self,
+            ) -> &::buffa::OwnedView<GetConsistencyProofRequestView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetConsistencyProofRequest {
+            type View<'a> = GetConsistencyProofRequestView<'a>;
+            type ViewHandle = GetConsistencyProofRequestOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetConsistencyProofRequestOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// The proof (RFC 6962, section 2.1.2).
+        #[derive(Clone, Debug, Default)]
+        pub struct GetConsistencyProofResponseView<'a> {
+            /// In the order of the RFC.
+            ///
+            /// Field 1: `hashes`
+            pub hashes: ::buffa::RepeatedView<'a, &'a [u8]>,
+            /// The newest checkpoint.
+            ///
+            /// Field 2: `checkpoint`
+            pub checkpoint: &'a str,
+            /// The key that it is checked with.
+            ///
+            /// Field 3: `verifier_key`
+            pub verifier_key: &'a str,
+        }
+        impl<'a> ::buffa::MessageView<'a> for GetConsistencyProofResponseView<'a> {
+            type Owned = super::super::GetConsistencyProofResponse;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.checkpoint = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.verifier_key = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __elem = ::buffa::types::borrow_bytes(&mut cur)?;
+                        ctx.register_element_memory(
+                            ::buffa::__private::element_footprint(&__elem),
+                        )?;
+                        view.hashes.push(__elem);
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::GetConsistencyProofResponse,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::GetConsistencyProofResponse,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::GetConsistencyProofResponse {
+                    hashes: self.hashes.iter().map(|b| (b).to_vec()).collect(),
+                    checkpoint: self.checkpoint.to_string(),
+                    verifier_key: self.verifier_key.to_string(),
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for GetConsistencyProofResponseView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                for v in &self.hashes {
+                    size += 1u64 + ::buffa::types::bytes_encoded_len(v) as u64;
+                }
+                if !self.checkpoint.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.checkpoint)
+                                as u64;
+                }
+                if !self.verifier_key.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.verifier_key)
+                                as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                for v in &self.hashes {
+                    ::buffa::types::put_shared_bytes_field(1u32, v, buf);
+                }
+                if !self.checkpoint.is_empty() {
+                    ::buffa::types::put_string_field(2u32, &self.checkpoint, buf);
+                }
+                if !self.verifier_key.is_empty() {
+                    ::buffa::types::put_string_field(3u32, &self.verifier_key, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for GetConsistencyProofResponseView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !self.hashes.is_empty() {
+                    __map
+                        .serialize_entry(
+                            "hashes",
+                            &::buffa::json_helpers::BytesSeqJson(&self.hashes),
+                        )?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.checkpoint) {
+                    __map.serialize_entry("checkpoint", self.checkpoint)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.verifier_key) {
+                    __map.serialize_entry("verifierKey", self.verifier_key)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for GetConsistencyProofResponseView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "GetConsistencyProofResponse";
+            const FULL_NAME: &'static str = "ampoule.v1.GetConsistencyProofResponse";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.GetConsistencyProofResponse";
+        }
+        ::buffa::impl_default_view_instance!(GetConsistencyProofResponseView);
+        ::buffa::impl_view_reborrow!(GetConsistencyProofResponseView);
+        /** Self-contained, `'static` owned view of a `GetConsistencyProofResponse` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`GetConsistencyProofResponseView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`GetConsistencyProofResponseView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct GetConsistencyProofResponseOwnedView(
+            ::buffa::OwnedView<GetConsistencyProofResponseView<'static>>,
+        );
+        impl GetConsistencyProofResponseOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofResponseOwnedView(
+                        ::buffa::OwnedView::decode(bytes)?,
+                    ),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofResponseOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::GetConsistencyProofResponse,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    GetConsistencyProofResponseOwnedView(
+                        ::buffa::OwnedView::from_owned(msg)?,
+                    ),
+                )
+            }
+            /// Borrow the full [`GetConsistencyProofResponseView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &GetConsistencyProofResponseView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::GetConsistencyProofResponse {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// In the order of the RFC.
+            ///
+            /// Field 1: `hashes`
+            #[must_use]
+            pub fn hashes(&self) -> &::buffa::RepeatedView<'_, &'_ [u8]> {
+                &self.0.reborrow().hashes
+            }
+            /// The newest checkpoint.
+            ///
+            /// Field 2: `checkpoint`
+            #[must_use]
+            pub fn checkpoint(&self) -> &'_ str {
+                self.0.reborrow().checkpoint
+            }
+            /// The key that it is checked with.
+            ///
+            /// Field 3: `verifier_key`
+            #[must_use]
+            pub fn verifier_key(&self) -> &'_ str {
+                self.0.reborrow().verifier_key
+            }
+        }
+        impl ::core::convert::From<
+            ::buffa::OwnedView<GetConsistencyProofResponseView<'static>>,
+        > for GetConsistencyProofResponseOwnedView {
+            fn from(
+                inner: ::buffa::OwnedView<GetConsistencyProofResponseView<'static>>,
+            ) -> Self {
+                GetConsistencyProofResponseOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<GetConsistencyProofResponseOwnedView>
+        for ::buffa::OwnedView<GetConsistencyProofResponseView<'static>> {
+            fn from(wrapper: GetConsistencyProofResponseOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<
+            ::buffa::OwnedView<GetConsistencyProofResponseView<'static>>,
+        > for GetConsistencyProofResponseOwnedView {
+            fn as_ref(
+                &self,
+            ) -> &::buffa::OwnedView<GetConsistencyProofResponseView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::GetConsistencyProofResponse {
+            type View<'a> = GetConsistencyProofResponseView<'a>;
+            type ViewHandle = GetConsistencyProofResponseOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for GetConsistencyProofResponseOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
     }
 }
 #[cfg(feature = "views")]
@@ -4203,3 +7326,39 @@ pub use self::__buffa::view::AuditEntryView;
 #[cfg(feature = "views")]
 #[doc(inline)]
 pub use self::__buffa::view::AuditEntryOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetCheckpointRequestView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetCheckpointRequestOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetCheckpointResponseView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetCheckpointResponseOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetInclusionProofRequestView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetInclusionProofRequestOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetInclusionProofResponseView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetInclusionProofResponseOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetConsistencyProofRequestView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetConsistencyProofRequestOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetConsistencyProofResponseView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::GetConsistencyProofResponseOwnedView;

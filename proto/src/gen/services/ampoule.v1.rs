@@ -458,6 +458,30 @@ pub type OwnedListEntriesRequestView = ::buffa::view::OwnedView<
 pub type OwnedListEntriesResponseView = ::buffa::view::OwnedView<
     crate::messages::ampoule::v1::__buffa::view::ListEntriesResponseView<'static>,
 >;
+///Shorthand for `OwnedView<GetCheckpointRequestView<'static>>`.
+pub type OwnedGetCheckpointRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetCheckpointRequestView<'static>,
+>;
+///Shorthand for `OwnedView<GetCheckpointResponseView<'static>>`.
+pub type OwnedGetCheckpointResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetCheckpointResponseView<'static>,
+>;
+///Shorthand for `OwnedView<GetInclusionProofRequestView<'static>>`.
+pub type OwnedGetInclusionProofRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetInclusionProofRequestView<'static>,
+>;
+///Shorthand for `OwnedView<GetInclusionProofResponseView<'static>>`.
+pub type OwnedGetInclusionProofResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetInclusionProofResponseView<'static>,
+>;
+///Shorthand for `OwnedView<GetConsistencyProofRequestView<'static>>`.
+pub type OwnedGetConsistencyProofRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofRequestView<'static>,
+>;
+///Shorthand for `OwnedView<GetConsistencyProofResponseView<'static>>`.
+pub type OwnedGetConsistencyProofResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofResponseView<'static>,
+>;
 impl ::connectrpc::Encodable<crate::messages::ampoule::v1::ListEntriesResponse>
 for crate::messages::ampoule::v1::__buffa::view::ListEntriesResponseView<'_> {
     fn encode(
@@ -492,6 +516,108 @@ for ::buffa::view::OwnedView<
         )
     }
 }
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetCheckpointResponse>
+for crate::messages::ampoule::v1::__buffa::view::GetCheckpointResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetCheckpointResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetCheckpointResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetInclusionProofResponse>
+for crate::messages::ampoule::v1::__buffa::view::GetInclusionProofResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetInclusionProofResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetInclusionProofResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetConsistencyProofResponse>
+for crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::GetConsistencyProofResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
 /// Full service name for this service.
 pub const AUDIT_SERVICE_SERVICE_NAME: &str = "ampoule.v1.AuditService";
 /// Static [`Spec`](::connectrpc::Spec) for the `ListEntries` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
@@ -500,7 +626,25 @@ pub const AUDIT_SERVICE_LIST_ENTRIES_SPEC: ::connectrpc::Spec = ::connectrpc::Sp
         ::connectrpc::StreamType::Unary,
     )
     .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
-/// Reading the audit log.
+/// Static [`Spec`](::connectrpc::Spec) for the `GetCheckpoint` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const AUDIT_SERVICE_GET_CHECKPOINT_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.AuditService/GetCheckpoint",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `GetInclusionProof` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const AUDIT_SERVICE_GET_INCLUSION_PROOF_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.AuditService/GetInclusionProof",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `GetConsistencyProof` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const AUDIT_SERVICE_GET_CONSISTENCY_PROOF_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.AuditService/GetConsistencyProof",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Reading the audit log, and proofs about it.
 ///
 /// # Implementing handlers
 ///
@@ -574,6 +718,76 @@ pub trait AuditService: Send + Sync + 'static {
             > + Send + use<'a, Self>,
         >,
     > + Send;
+    /// Returns the newest checkpoint: what the log was then, signed.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn get_checkpoint<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::GetCheckpointRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::GetCheckpointResponse,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Returns an entry with the proof that the newest checkpoint covers it.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn get_inclusion_proof<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::GetInclusionProofRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::GetInclusionProofResponse,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Returns the proof that the log of the newest checkpoint continues an
+    /// earlier one.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn get_consistency_proof<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::GetConsistencyProofRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::GetConsistencyProofResponse,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
 }
 /// Extension trait for registering a service implementation with a Router.
 ///
@@ -635,6 +849,93 @@ impl<S: AuditService> AuditServiceExt for S {
                 },
             )
             .with_spec(AUDIT_SERVICE_LIST_ENTRIES_SPEC)
+            .route_view(
+                AUDIT_SERVICE_SERVICE_NAME,
+                "GetCheckpoint",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::GetCheckpointRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::GetCheckpointRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.get_checkpoint(ctx, sreq)
+                                .await?
+                                .encode::<
+                                    crate::messages::ampoule::v1::GetCheckpointResponse,
+                                >(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(AUDIT_SERVICE_GET_CHECKPOINT_SPEC)
+            .route_view(
+                AUDIT_SERVICE_SERVICE_NAME,
+                "GetInclusionProof",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::GetInclusionProofRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::GetInclusionProofRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.get_inclusion_proof(ctx, sreq)
+                                .await?
+                                .encode::<
+                                    crate::messages::ampoule::v1::GetInclusionProofResponse,
+                                >(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(AUDIT_SERVICE_GET_INCLUSION_PROOF_SPEC)
+            .route_view(
+                AUDIT_SERVICE_SERVICE_NAME,
+                "GetConsistencyProof",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::GetConsistencyProofRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.get_consistency_proof(ctx, sreq)
+                                .await?
+                                .encode::<
+                                    crate::messages::ampoule::v1::GetConsistencyProofResponse,
+                                >(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(AUDIT_SERVICE_GET_CONSISTENCY_PROOF_SPEC)
     }
 }
 /// Type-inference marker used by [`Router::add_service`](::connectrpc::Router::add_service).
@@ -695,6 +996,24 @@ impl<T: AuditService> ::connectrpc::Dispatcher for AuditServiceServer<T> {
                         .with_spec(AUDIT_SERVICE_LIST_ENTRIES_SPEC),
                 )
             }
+            "GetCheckpoint" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(AUDIT_SERVICE_GET_CHECKPOINT_SPEC),
+                )
+            }
+            "GetInclusionProof" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(AUDIT_SERVICE_GET_INCLUSION_PROOF_SPEC),
+                )
+            }
+            "GetConsistencyProof" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(AUDIT_SERVICE_GET_CONSISTENCY_PROOF_SPEC),
+                )
+            }
             _ => None,
         }
     }
@@ -729,6 +1048,72 @@ impl<T: AuditService> ::connectrpc::Dispatcher for AuditServiceServer<T> {
                         .await?
                         .encode::<
                             crate::messages::ampoule::v1::ListEntriesResponse,
+                        >(format)
+                })
+            }
+            "GetCheckpoint" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::GetCheckpointRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::GetCheckpointRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::GetCheckpointRequest,
+                    >::from_parts(&req, &body);
+                    svc.get_checkpoint(ctx, req)
+                        .await?
+                        .encode::<
+                            crate::messages::ampoule::v1::GetCheckpointResponse,
+                        >(format)
+                })
+            }
+            "GetInclusionProof" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::GetInclusionProofRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::GetInclusionProofRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::GetInclusionProofRequest,
+                    >::from_parts(&req, &body);
+                    svc.get_inclusion_proof(ctx, req)
+                        .await?
+                        .encode::<
+                            crate::messages::ampoule::v1::GetInclusionProofResponse,
+                        >(format)
+                })
+            }
+            "GetConsistencyProof" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::GetConsistencyProofRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::GetConsistencyProofRequest,
+                    >::from_parts(&req, &body);
+                    svc.get_consistency_proof(ctx, req)
+                        .await?
+                        .encode::<
+                            crate::messages::ampoule::v1::GetConsistencyProofResponse,
                         >(format)
                 })
             }
@@ -901,6 +1286,141 @@ where
                 &self.transport,
                 &self.config,
                 AUDIT_SERVICE_LIST_ENTRIES_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the GetCheckpoint RPC. Sends a request to /ampoule.v1.AuditService/GetCheckpoint.
+    pub async fn get_checkpoint(
+        &self,
+        request: crate::messages::ampoule::v1::GetCheckpointRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetCheckpointResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.get_checkpoint_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the GetCheckpoint RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn get_checkpoint_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::GetCheckpointRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetCheckpointResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                AUDIT_SERVICE_GET_CHECKPOINT_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the GetInclusionProof RPC. Sends a request to /ampoule.v1.AuditService/GetInclusionProof.
+    pub async fn get_inclusion_proof(
+        &self,
+        request: crate::messages::ampoule::v1::GetInclusionProofRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetInclusionProofResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.get_inclusion_proof_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the GetInclusionProof RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn get_inclusion_proof_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::GetInclusionProofRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetInclusionProofResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                AUDIT_SERVICE_GET_INCLUSION_PROOF_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the GetConsistencyProof RPC. Sends a request to /ampoule.v1.AuditService/GetConsistencyProof.
+    pub async fn get_consistency_proof(
+        &self,
+        request: crate::messages::ampoule::v1::GetConsistencyProofRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.get_consistency_proof_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the GetConsistencyProof RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn get_consistency_proof_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::GetConsistencyProofRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::GetConsistencyProofResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                AUDIT_SERVICE_GET_CONSISTENCY_PROOF_SPEC
                     .with_origin(::connectrpc::SpecOrigin::Client),
                 request,
                 options,
