@@ -1,5 +1,6 @@
 //! Ampoule as its users meet it: the real daemon, command line, shim, runtimes and engines.
 
+mod audit;
 mod canary;
 mod cli_bad_input;
 mod crash_daemon;

@@ -80,6 +80,12 @@ impl Daemon {
         self.child.as_ref().expect("running").id()
     }
 
+    /// Waits for the end that was asked for by a signal.
+    pub(crate) fn wait_stopped(&mut self) {
+        let mut child = self.child.take().expect("launched");
+        wait_until("the daemon has stopped", || child.try_wait().expect("wait").is_some());
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("signal");
     }

@@ -1,0 +1,128 @@
+//! The log through a daemon's life: first start, stop, upgrade, and a start that must be refused.
+
+use std::fs;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{fill, stop, written};
+use crate::support::daemon::Daemon;
+use crate::support::log::{check, unlocked};
+use crate::support::process;
+use crate::support::rig::temporary_folder;
+use crate::support::rpc::Rpc;
+
+fn actions(entries: &[Value]) -> Vec<&str> {
+    entries.iter().map(|entry| entry["action"].as_str().expect("action")).collect()
+}
+
+#[test]
+fn keys_starts_stops_and_failed_unseals_are_entries() {
+    let folder = temporary_folder();
+    let mut daemon = Daemon::start(folder.path());
+    stop(&mut daemon);
+    let keyfile = daemon.state().join("root.key");
+    let right = fs::read(&keyfile).expect("a keyfile");
+    let wrong = String::from_utf8(right.clone()).expect("text").chars().rev().collect::<String>();
+    fs::rename(&keyfile, daemon.state().join("right.key")).expect("renamed");
+    fs::write(&keyfile, wrong).expect("written");
+    assert_eq!(process::run(&mut daemon.command(), b"").code(), 1);
+    fs::rename(daemon.state().join("right.key"), &keyfile).expect("renamed");
+    daemon.launch();
+    daemon.wait_ready();
+    let entries = daemon.cli().audit();
+    let made = "vault.key.create";
+    let expected = [made, made, made, "daemon.start", "daemon.stop", "vault.key.unseal", "daemon.start"];
+    assert_eq!(actions(&entries), expected);
+    assert!(entries.iter().all(|entry| entry["actor"] == json!({ "type": "daemon" })));
+    assert_eq!(entries[5]["attributes"]["outcome"], "failed");
+    let key = daemon.cli().run(&["audit", "key"], b"").ok().out();
+    assert_eq!(entries[2]["target"], json!({ "type": "vault/key", "id": key.trim() }));
+}
+
+#[test]
+fn a_stop_is_covered_by_a_checkpoint() {
+    let folder = temporary_folder();
+    let mut daemon = Daemon::start(folder.path());
+    fill(&daemon, 20);
+    stop(&mut daemon);
+    let whole = check(&daemon.state().join("vault.db")).expect("whole");
+    assert_eq!(whole.signed, whole.entries);
+}
+
+#[test]
+fn a_log_whose_end_was_cut_off_is_not_continued() {
+    let folder = temporary_folder();
+    let mut daemon = Daemon::start(folder.path());
+    fill(&daemon, 300);
+    let key = daemon.cli().run(&["audit", "key"], b"").ok().out();
+    stop(&mut daemon);
+    let database = daemon.state().join("vault.db");
+    let note: String = Connection::open(&database)
+        .and_then(|db| db.query_row("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [], |row| row.get(0)))
+        .expect("a checkpoint");
+    unlocked(&database).execute_batch("DELETE FROM audit WHERE idx >= 290").expect("cut");
+    let started = process::run(&mut daemon.command(), b"");
+    let error = started.err();
+    assert!(started.code() == 1 && error.contains("last checkpoint") && error.contains("audit verify"), "{error}");
+    // Its checkpoints go too: now only one that was kept elsewhere tells.
+    unlocked_again(&database, "DELETE FROM checkpoints WHERE size > 290");
+    let database = database.to_str().expect("UTF-8");
+    let note = written(&folder.path().join("note"), &note);
+    let verify = |args: &[&str]| {
+        let args = [&["audit", "verify", "--database", database], args].concat();
+        daemon.cli().run(&args, b"")
+    };
+    let alone = verify(&[]).ok().out();
+    assert!(alone.contains("290 entries"), "{alone}");
+    let told = verify(&["--checkpoint", &note, "--key", key.trim()]);
+    assert!(told.code() == 1 && told.err().contains("entry 290 is wrong"), "{told:?}");
+}
+
+#[test]
+fn verify_works_beside_the_daemon() {
+    let folder = temporary_folder();
+    let daemon = Daemon::start(folder.path());
+    fill(&daemon, 50);
+    let mut command = daemon.cli().command(&["audit", "verify"]);
+    let ran = process::run(
+        command.env("AMPOULE_STATE_DIR", daemon.state()).env("AMPOULE_CONFIG", folder.path().join("ampoule.yaml")),
+        b"",
+    );
+    assert!(ran.ok().out().starts_with("The log is whole: "));
+    let missing = daemon.cli().run(&["audit", "verify", "--database", "/nonexistent/vault.db"], b"");
+    assert!(missing.code() == 1 && missing.err().contains("/nonexistent/vault.db"), "{missing:?}");
+}
+
+#[test]
+fn a_database_from_before_the_tree_gets_one() {
+    let folder = temporary_folder();
+    let mut daemon = Daemon::start(folder.path());
+    fill(&daemon, 600);
+    let id = Rpc::new(&daemon.socket()).create(&json!({ "value": "kept" }));
+    stop(&mut daemon);
+    let database = daemon.state().join("vault.db");
+    unlocked_again(
+        &database,
+        "DROP TABLE tree_nodes; DROP TABLE checkpoints; DROP TABLE audit_keys; PRAGMA user_version = 1;",
+    );
+    daemon.launch();
+    daemon.wait_ready();
+    assert_eq!(Rpc::new(&daemon.socket()).resolve(&id).as_deref(), Ok("kept"));
+    let entries = daemon.cli().audit();
+    stop(&mut daemon);
+    let whole = check(&database).expect("whole");
+    assert!(whole.entries > 600 && whole.signed == whole.entries);
+    assert_eq!(actions(&entries).iter().filter(|action| **action == "vault.key.create").count(), 4);
+}
+
+/// The triggers of a fresh schema stay: only these statements go around them.
+fn unlocked_again(database: &std::path::Path, statements: &str) {
+    let db = Connection::open(database).expect("the database");
+    let names: Vec<String> = db
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name <> 'audit'")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .expect("triggers");
+    names.iter().for_each(|name| db.execute_batch(&format!("DROP TRIGGER {name}")).expect("dropped"));
+    db.execute_batch(statements).expect("changed");
+}
