@@ -70,7 +70,7 @@ fn call_until_gone(rpc: &mut Rpc, id: &str, name: &str, count: &AtomicUsize) -> 
         let references: Vec<Value> = (0..REFERENCES).map(reference).collect();
         let request = json!({ "container": { "id": container }, "references": references });
         match rpc.try_call("ampoule.v1.InjectionService/Resolve", &request) {
-            Ok(answer) => answer.map(drop).unwrap_or_else(|error| panic!("{error}")),
+            Ok(answer) => answer.map_or_else(|error| panic!("{error}"), drop),
             Err(_) => return answered,
         }
         answered.push(container);

@@ -66,7 +66,7 @@ fn a_log_whose_end_was_cut_off_is_not_continued() {
     let error = started.err();
     assert!(started.code() == 1 && error.contains("last checkpoint") && error.contains("audit verify"), "{error}");
     // Its checkpoints go too: now only one that was kept elsewhere tells.
-    unlocked_again(&database, "DELETE FROM checkpoints WHERE size > 290");
+    unlocked(&database).execute_batch("DELETE FROM checkpoints WHERE size > 290").expect("cut");
     let database = database.to_str().expect("UTF-8");
     let note = written(&folder.path().join("note"), &note);
     let verify = |args: &[&str]| {
@@ -102,10 +102,8 @@ fn a_database_from_before_the_tree_gets_one() {
     let id = Rpc::new(&daemon.socket()).create(&json!({ "value": "kept" }));
     stop(&mut daemon);
     let database = daemon.state().join("vault.db");
-    unlocked_again(
-        &database,
-        "DROP TABLE tree_nodes; DROP TABLE checkpoints; DROP TABLE audit_keys; PRAGMA user_version = 1;",
-    );
+    let before = "DROP TABLE tree_nodes; DROP TABLE checkpoints; DROP TABLE audit_keys; PRAGMA user_version = 1;";
+    Connection::open(&database).and_then(|db| db.execute_batch(before)).expect("as it was before");
     daemon.launch();
     daemon.wait_ready();
     assert_eq!(Rpc::new(&daemon.socket()).resolve(&id).as_deref(), Ok("kept"));
@@ -114,15 +112,4 @@ fn a_database_from_before_the_tree_gets_one() {
     let whole = check(&database).expect("whole");
     assert!(whole.entries > 600 && whole.signed == whole.entries);
     assert_eq!(actions(&entries).iter().filter(|action| **action == "vault.key.create").count(), 4);
-}
-
-/// The triggers of a fresh schema stay: only these statements go around them.
-fn unlocked_again(database: &std::path::Path, statements: &str) {
-    let db = Connection::open(database).expect("the database");
-    let names: Vec<String> = db
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name <> 'audit'")
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-        .expect("triggers");
-    names.iter().for_each(|name| db.execute_batch(&format!("DROP TRIGGER {name}")).expect("dropped"));
-    db.execute_batch(statements).expect("changed");
 }

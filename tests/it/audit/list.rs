@@ -10,6 +10,8 @@ use crate::support::daemon::Daemon;
 use crate::support::rig::temporary_folder;
 use crate::support::rpc::Rpc;
 
+type Condition<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+
 #[test]
 fn filters_find_what_they_name_and_all_of_it() {
     let folder = temporary_folder();
@@ -23,7 +25,6 @@ fn filters_find_what_they_name_and_all_of_it() {
     let all = list(&[]);
     let id = all.iter().find_map(|item| item["entry"]["target"]["id"].as_str().filter(|id| id.starts_with("sec_")));
     let (id, time) = (id.expect("a secret"), all[30]["entry"]["at"].as_str().expect("a time"));
-    type Condition<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let cases: [(&[&str], Condition<'_>); 8] = [
         (&["--object_id", id], Box::new(|entry| entry["target"]["id"] == id)),
         (&["--actor", "0"], Box::new(|entry| entry["actor"]["uid"] == 0)),
