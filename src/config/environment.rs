@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{ClientFlags, ConfigError, Flags, xdg};
+use super::{AuditSink, ClientFlags, ConfigError, Flags, xdg};
 
 /// The variables of a process, and the user whom it runs as. Tests make their own.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,7 @@ impl Environment {
             log_format: self.choice("AMPOULE_LOG_FORMAT")?,
             log_level: self.text("AMPOULE_LOG_LEVEL").map(str::to_owned),
             versions_kept: self.number("AMPOULE_VERSIONS_KEPT")?,
+            audit_sink: self.sink("AMPOULE_AUDIT_SINK")?,
         })
     }
 
@@ -121,6 +122,11 @@ impl Environment {
         let names = T::value_variants().iter().filter_map(T::to_possible_value);
         let expected = || names.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(" or ");
         T::from_str(text, false).map(Some).map_err(|_| ConfigError::Variable { name, expected: expected() })
+    }
+
+    fn sink(&self, name: &'static str) -> Result<Option<AuditSink>, ConfigError> {
+        let wrong = || ConfigError::Variable { name, expected: "stdout, syslog or an absolute path".to_owned() };
+        self.text(name).map(|text| text.parse().map_err(|_| wrong())).transpose()
     }
 
     fn number(&self, name: &'static str) -> Result<Option<NonZeroU32>, ConfigError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigError, LogFormat, RootKeyProvider};
+use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider};
 
 /// The settings file, key by key.
 #[derive(Default, Deserialize)]
@@ -22,6 +22,13 @@ pub(super) struct File {
     pub(super) log: Option<Log>,
     #[serde(default, deserialize_with = "positive")]
     pub(super) versions_kept: Option<NonZeroU32>,
+    pub(super) audit: Option<Audit>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) sink: Option<AuditSink>,
 }
 
 #[derive(Default, Deserialize)]

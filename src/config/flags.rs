@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::{LogFormat, RootKeyProvider};
+use super::{AuditSink, LogFormat, RootKeyProvider};
 
 /// The flags that the daemon and its clients share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -45,6 +45,9 @@ pub struct Flags {
     /// How many of the newest versions of a secret keep their value [env: AMPOULE_VERSIONS_KEPT] [default: 10]
     #[arg(long, value_name = "N")]
     pub versions_kept: Option<NonZeroU32>,
+    /// Where the audit log goes too: stdout, syslog or a file's path [env: AMPOULE_AUDIT_SINK]
+    #[arg(long, value_name = "SINK")]
+    pub audit_sink: Option<AuditSink>,
 }
 
 impl ClientFlags {
@@ -73,6 +76,7 @@ impl Flags {
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
             versions_kept: self.versions_kept.or(other.versions_kept),
+            audit_sink: self.audit_sink.or(other.audit_sink),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Read once, here alone: nothing else of the daemon or the command line looks at the environment.
 
+mod audit;
 mod environment;
 mod error;
 mod file;
@@ -12,6 +13,7 @@ mod tests;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+pub use audit::{AuditSink, InvalidSink};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
@@ -34,6 +36,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How many of the newest versions of a secret keep their value.
     pub versions_kept: NonZeroU32,
+    /// Where the audit log goes beside the database.
+    pub audit_sink: Option<AuditSink>,
 }
 
 /// What the root key is wrapped by.
@@ -97,6 +101,7 @@ impl Settings {
                 format: flags.log_format.or(log.format).unwrap_or_default(),
                 level: flags.log_level.or(log.level).unwrap_or_else(|| "info".to_owned()),
             },
+            audit_sink: sink(flags.audit_sink.or(file.audit.unwrap_or_default().sink))?,
             versions_kept: flags.versions_kept.or(file.versions_kept).unwrap_or(VERSIONS_KEPT),
         })
     }
@@ -148,6 +153,13 @@ fn root_key(flags: &Flags, file: file::RootKey, environment: &Environment) -> Re
                 .or_else(|| environment.passphrase_credential()),
         },
     })
+}
+
+fn sink(set: Option<AuditSink>) -> Result<Option<AuditSink>, ConfigError> {
+    match set {
+        Some(AuditSink::File(path)) => Ok(relative_to_none("audit.sink", Some(path))?.map(AuditSink::File)),
+        set => Ok(set),
+    }
 }
 
 /// A path that means the same wherever the daemon is started from.

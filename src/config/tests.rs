@@ -120,3 +120,22 @@ fn a_client_that_names_the_socket_needs_no_file() {
     let error = client_socket(&environment, &ClientFlags::default()).expect_err("no file").to_string();
     assert!(error.contains("/nonexistent/ampoule.yaml"), "{error}");
 }
+
+#[test]
+fn an_audit_sink_is_named_in_each_place() {
+    let sink = |text: &str| plain(text).map(|settings| settings.audit_sink);
+    let file = |path: &str| Some(AuditSink::File(path.into()));
+    assert_eq!(sink("{}"), Ok(None));
+    assert_eq!(sink("audit: {sink: stdout}"), Ok(Some(AuditSink::Stdout)));
+    assert_eq!(sink("audit: {sink: syslog}"), Ok(Some(AuditSink::Syslog)));
+    assert_eq!(sink("audit: {sink: {file: /f}}"), Ok(file("/f")));
+    for wrong in ["audit: {sink: {file: f}}", "audit: {sink: pigeon}", "audit: {sink: {}}"] {
+        assert!(sink(wrong).is_err(), "{wrong}");
+    }
+    let environment = Environment::new([("AMPOULE_AUDIT_SINK", "/e")], 0);
+    let settings = load("audit: {sink: stdout}", &environment, &Flags::default()).expect("loads");
+    assert_eq!(settings.audit_sink, file("/e"));
+    let flags = Flags { audit_sink: Some(AuditSink::Syslog), ..Flags::default() };
+    assert_eq!(load("{}", &environment, &flags).expect("loads").audit_sink, Some(AuditSink::Syslog));
+    assert!(load("{}", &Environment::new([("AMPOULE_AUDIT_SINK", "e")], 0), &Flags::default()).is_err());
+}

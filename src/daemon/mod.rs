@@ -5,6 +5,7 @@ mod error;
 mod harden;
 mod keys;
 mod logging;
+mod sink;
 mod socket;
 mod state;
 
@@ -12,8 +13,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tokio::net::UnixListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::sink::Sink;
 pub use error::Error;
 
 use crate::api::{self, Server};
@@ -48,10 +51,12 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?)
     };
     let (listener, name) = socket::bind(&settings.socket)?;
-    runtime.block_on(async {
+    let sink = runtime.block_on(async {
         let listener = UnixListener::from_std(listener).map_err(Error::Runtime)?;
         vault.record_start().await.map_err(failed)?;
         let checkpoints = checkpoints::Keeper::start(&vault);
+        let start_sink = |sink| Sink::start(&vault, sink, state.folder(), Handle::current());
+        let sink = settings.audit_sink.as_ref().map(start_sink).transpose()?;
         let stop = async {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             tracing::info!("stopping: requests under way are finished");
@@ -64,8 +69,12 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         notify(sd_notify::NotifyState::Ready);
         api::serve(Server { listener, services: api::services(&vault), policy }, stop).await;
         checkpoints.stop().await;
-        vault.record_stop().await.map_err(failed)
+        vault.record_stop().await.map_err(failed)?;
+        Ok::<Option<Sink>, Error>(sink)
     })?;
+    if let Some(sink) = sink {
+        sink.stop();
+    }
     // The writer finishes what it was given before the lock goes.
     drop(vault);
     tracing::info!("stopped");

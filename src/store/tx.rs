@@ -39,7 +39,10 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// The newest checkpoint of the log, as a signed note.
     fn last_checkpoint(&mut self) -> Result<Option<String>, StoreError>;
 
-    /// The size that it is of.
+    /// The checkpoints of these sizes, both included, as signed notes; so many at most, the smallest first.
+    fn checkpoints(&mut self, first: u64, last: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError>;
+
+    /// The size that the newest checkpoint is of.
     fn last_checkpoint_size(&mut self) -> Result<Option<u64>, StoreError>;
 
     /// The key that signs checkpoints.

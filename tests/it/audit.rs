@@ -6,6 +6,7 @@ mod export;
 mod life;
 mod list;
 mod prove;
+mod sink;
 
 use std::fs;
 use std::path::Path;

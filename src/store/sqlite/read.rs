@@ -121,6 +121,14 @@ impl ReadTx for SqliteTx<'_> {
         })
     }
 
+    fn checkpoints(&mut self, first: u64, last: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached("SELECT size, note FROM checkpoints WHERE size BETWEEN ?1 AND ?2 ORDER BY size LIMIT ?3")?
+                .query_map(params![first, last, most], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
     fn last_checkpoint_size(&mut self) -> Result<Option<u64>, StoreError> {
         self.run(|tx| tx.prepare_cached("SELECT max(size) FROM checkpoints")?.query_row([], |row| row.get(0)))
     }
