@@ -91,112 +91,124 @@ impl Edit {
     fn make(&self, database: &Path, entries: u64) {
         let mut db = unlocked(database);
         let tx = db.transaction().expect("a transaction");
-        let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
-            let changed = tx.execute(sql, values).unwrap_or_else(|error| panic!("{self:?}: {sql}: {error}"));
-            assert!(changed > 0, "{self:?} changes nothing");
-        };
-        match self {
+        self.edit(&Editor(&tx), entries);
+        tx.commit().expect("edited");
+    }
+
+    fn edit(&self, db: &Editor<'_>, entries: u64) {
+        match *self {
             Self::Changed { index, tree_too } => {
-                run("UPDATE audit SET entry = ?2 WHERE idx = ?1", params![index, altered(&tx, *index)]);
-                if *tree_too {
-                    rebuild(&tx);
-                }
+                db.run("UPDATE audit SET entry = ?2 WHERE idx = ?1", params![index, db.altered(index)]);
+                db.rebuild_if(tree_too);
             }
-            Self::Column { index, column: "version" } => {
-                run("UPDATE audit SET version = coalesce(version, 0) + 1 WHERE idx = ?1", params![index]);
-            }
-            Self::Column { index, column: "mutation" } => {
-                run(
-                    "UPDATE audit SET mutation = iif(mutation IS 'delete', NULL, 'delete') WHERE idx = ?1",
-                    params![index],
-                );
-            }
-            Self::Column { index, column: "object_id" } => {
-                run(
-                    "UPDATE audit SET object_id = iif(object_id IS NULL, 'sec_a', NULL) WHERE idx = ?1",
-                    params![index],
-                );
-            }
-            Self::Column { index, .. } => run("UPDATE audit SET at = at + 1 WHERE idx = ?1", params![index]),
+            Self::Column { index, column } => db.run(column_edit(column), params![index]),
             Self::Removed { index, closed_up } => {
-                run("DELETE FROM audit WHERE idx = ?1", params![index]);
-                if *closed_up {
-                    for later in u64::from(*index) + 1..entries {
-                        run("UPDATE audit SET idx = idx - 1 WHERE idx = ?1", params![later]);
-                    }
-                    rebuild(&tx);
+                db.run("DELETE FROM audit WHERE idx = ?1", params![index]);
+                if closed_up {
+                    let later = u64::from(index) + 1..entries;
+                    later.for_each(|later| db.run("UPDATE audit SET idx = idx - 1 WHERE idx = ?1", params![later]));
+                    db.rebuild_if(true);
                 }
             }
             Self::Reordered { index, other } => {
-                run("UPDATE audit SET idx = -1 WHERE idx = ?1", params![index]);
-                run("UPDATE audit SET idx = ?1 WHERE idx = ?2", params![index, other]);
-                run("UPDATE audit SET idx = ?1 WHERE idx = -1", params![other]);
+                db.run("UPDATE audit SET idx = -1 WHERE idx = ?1", params![index]);
+                db.run("UPDATE audit SET idx = ?1 WHERE idx = ?2", params![index, other]);
+                db.run("UPDATE audit SET idx = ?1 WHERE idx = -1", params![other]);
             }
             Self::Inserted { index, tree_too } => {
-                for later in (u64::from(*index)..entries).rev() {
-                    run("UPDATE audit SET idx = idx + 1 WHERE idx = ?1", params![later]);
-                }
-                let copy = "INSERT INTO audit (idx, at, object_id, version, mutation, entry) \
-                            SELECT ?1, at, object_id, version, mutation, entry FROM audit WHERE idx = ?1 + 1";
-                run(copy, params![index]);
-                if *tree_too {
-                    rebuild(&tx);
-                }
+                let later = (u64::from(index)..entries).rev();
+                later.for_each(|later| db.run("UPDATE audit SET idx = idx + 1 WHERE idx = ?1", params![later]));
+                db.run(COPY_OF_THE_NEXT, params![index]);
+                db.rebuild_if(tree_too);
             }
             Self::TailCut { from, checkpoints_too } => {
-                run("DELETE FROM audit WHERE idx >= ?1", params![from]);
-                rebuild(&tx);
-                if *checkpoints_too {
-                    run("DELETE FROM checkpoints WHERE size > ?1", params![from]);
+                db.run("DELETE FROM audit WHERE idx >= ?1", params![from]);
+                db.rebuild_if(true);
+                if checkpoints_too {
+                    db.run("DELETE FROM checkpoints WHERE size > ?1", params![from]);
                 }
             }
-            Self::Node { index, gone: true } => run("DELETE FROM tree_nodes WHERE idx = ?1", params![index]),
-            Self::Node { index, .. } => run(
-                "UPDATE tree_nodes SET hash = ?2 WHERE idx = ?1",
-                params![index, Hash::of_leaf(&random_below(u32::MAX).to_le_bytes()).as_bytes()],
-            ),
-            Self::Checkpoint { forged } => {
-                let note: String = tx
-                    .query_row("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [], |row| row.get(0))
-                    .expect("a checkpoint");
-                let root = note.lines().nth(2).expect("a root");
-                let forgery = note.replace(root, &Hash::of_leaf(&random_below(u32::MAX).to_le_bytes()).to_string());
-                let earlier: String = tx
-                    .query_row("SELECT note FROM checkpoints ORDER BY size LIMIT 1", [], |row| row.get(0))
-                    .expect("a checkpoint");
-                let put = if *forged { forgery } else { earlier };
-                run("UPDATE checkpoints SET note = ?1 WHERE size = (SELECT max(size) FROM checkpoints)", params![put]);
+            Self::Node { index, gone: true } => db.run("DELETE FROM tree_nodes WHERE idx = ?1", params![index]),
+            Self::Node { index, .. } => {
+                db.run("UPDATE tree_nodes SET hash = ?2 WHERE idx = ?1", params![index, any_hash().as_bytes()]);
             }
+            Self::Checkpoint { forged } => db.replace_checkpoint(forged),
         }
-        tx.commit().expect("edited");
     }
 }
 
-/// The entry with one character changed, so that it is still one.
-fn altered(db: &Connection, index: u32) -> Vec<u8> {
-    let read = db.query_row("SELECT entry FROM audit WHERE idx = ?1", [index], |row| row.get(0));
-    let mut entry: Vec<u8> = read.expect("an entry");
-    let text = String::from_utf8(entry.clone()).expect("UTF-8");
-    let places: Vec<usize> = text.match_indices("req_").map(|(at, _)| at + 4).collect();
-    let place = places[0] + random_below(16) as usize;
-    entry[place] = if entry[place] == b'0' { b'1' } else { b'0' };
-    entry
+const COPY_OF_THE_NEXT: &str = "INSERT INTO audit (idx, at, object_id, version, mutation, entry) \
+     SELECT ?1, at, object_id, version, mutation, entry FROM audit WHERE idx = ?1 + 1";
+
+fn column_edit(column: &str) -> &'static str {
+    match column {
+        "at" => "UPDATE audit SET at = at + 1 WHERE idx = ?1",
+        "object_id" => "UPDATE audit SET object_id = iif(object_id IS NULL, 'sec_a', NULL) WHERE idx = ?1",
+        "version" => "UPDATE audit SET version = coalesce(version, 0) + 1 WHERE idx = ?1",
+        _ => "UPDATE audit SET mutation = iif(mutation IS 'delete', NULL, 'delete') WHERE idx = ?1",
+    }
 }
 
-/// Makes the tree anew, as whoever knows the format would.
-fn rebuild(db: &Connection) {
-    db.execute("DELETE FROM tree_nodes", []).expect("deleted");
-    let entries: Vec<Vec<u8>> = db
-        .prepare("SELECT entry FROM audit ORDER BY idx")
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-        .expect("entries");
-    let mut tree = Frontier::default();
-    for entry in entries {
-        tree.push(Hash::of_leaf(&entry), |place, hash| {
-            let values = params![place.level, place.index, hash.as_bytes()];
-            db.execute("INSERT INTO tree_nodes VALUES (?1, ?2, ?3)", values).expect("inserted");
-        });
+fn any_hash() -> Hash {
+    Hash::of_leaf(&random_below(u32::MAX).to_le_bytes())
+}
+
+/// Whoever edits the database.
+struct Editor<'a>(&'a Connection);
+
+impl Editor<'_> {
+    fn run(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) {
+        let changed = self.0.execute(sql, values).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert!(changed > 0, "changes nothing: {sql}");
     }
+
+    /// The entry with one character changed, so that it is still one.
+    fn altered(&self, index: u32) -> Vec<u8> {
+        let read = self.0.query_row("SELECT entry FROM audit WHERE idx = ?1", [index], |row| row.get(0));
+        let mut entry: Vec<u8> = read.expect("an entry");
+        let digits = memchr::memmem::find(&entry, b"req_").expect("a request id") + 4;
+        let place = digits + random_below(16) as usize;
+        entry[place] = if entry[place] == b'0' { b'1' } else { b'0' };
+        entry
+    }
+
+    /// Makes the tree anew, as whoever knows the format would.
+    fn rebuild_if(&self, wanted: bool) {
+        if !wanted {
+            return;
+        }
+        self.0.execute("DELETE FROM tree_nodes", []).expect("deleted");
+        let entries: Vec<Vec<u8>> = self
+            .0
+            .prepare("SELECT entry FROM audit ORDER BY idx")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .expect("entries");
+        let mut tree = Frontier::default();
+        for entry in entries {
+            tree.push(Hash::of_leaf(&entry), |place, hash| {
+                let values = params![place.level, place.index, hash.as_bytes()];
+                self.run("INSERT INTO tree_nodes VALUES (?1, ?2, ?3)", values);
+            });
+        }
+    }
+
+    /// Puts another note in the place of the newest: one with another root, or a genuine earlier one.
+    fn replace_checkpoint(&self, forged: bool) {
+        let put = if forged {
+            let note = newest_note(self.0);
+            let root = note.lines().nth(2).expect("a root");
+            note.replace(root, &any_hash().to_string())
+        } else {
+            let oldest = "SELECT note FROM checkpoints ORDER BY size LIMIT 1";
+            self.0.query_row(oldest, [], |row| row.get(0)).expect("a checkpoint")
+        };
+        self.run("UPDATE checkpoints SET note = ?1 WHERE size = (SELECT max(size) FROM checkpoints)", params![put]);
+    }
+}
+
+fn newest_note(db: &Connection) -> String {
+    let newest = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1";
+    db.query_row(newest, [], |row| row.get(0)).expect("a checkpoint")
 }
 
 /// A database, and what was kept elsewhere of it.
@@ -218,11 +230,7 @@ impl Original {
         stop(&mut daemon);
         let database = daemon.state().join("vault.db");
         let entries = verify(&database, &Expected::default()).expect("whole").entries;
-        let note: String = Connection::open(&database)
-            .and_then(|db| {
-                db.query_row("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [], |row| row.get(0))
-            })
-            .expect("a checkpoint");
+        let note = newest_note(&Connection::open(&database).expect("the database"));
         let note_path = written(&folder.join("note"), &note);
         Self {
             folder: folder.to_owned(),
@@ -262,11 +270,7 @@ impl Original {
             // A node is shown by the proof of an entry below its sibling.
             Edit::Node { index, .. } => self.proof_accepted(copy, python, u64::from(1 - index) * 256 + 7),
             Edit::Checkpoint { .. } => {
-                let note: String = Connection::open(copy)
-                    .and_then(|db| {
-                        db.query_row("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [], |row| row.get(0))
-                    })
-                    .expect("a checkpoint");
+                let note = newest_note(&Connection::open(copy).expect("the copy"));
                 // An earlier one in its place is genuine, and speaks for fewer entries than it is stored for.
                 let shown = written(&self.folder.join("shown"), &note);
                 self.python_accepts(copy, python, Some(&shown)) && note == self.note
