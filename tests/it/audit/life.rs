@@ -80,6 +80,27 @@ fn a_log_whose_end_was_cut_off_is_not_continued() {
 }
 
 #[test]
+fn a_log_that_is_not_what_was_signed_is_not_continued() {
+    let folder = temporary_folder();
+    let mut daemon = Daemon::start(folder.path());
+    fill(&daemon, 300);
+    stop(&mut daemon);
+    let database = daemon.state().join("vault.db");
+    let intact = fs::read(&database).expect("the database");
+    for (edit, told) in [
+        ("UPDATE audit SET entry = CAST(replace(entry, 'req_', 'qer_') AS BLOB) WHERE idx = 290", "are not those"),
+        ("UPDATE tree_nodes SET hash = zeroblob(32)", "are not those"),
+        ("DELETE FROM tree_nodes", "missing"),
+        ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "not genuine"),
+    ] {
+        fs::write(&database, &intact).expect("restored");
+        unlocked(&database).execute_batch(edit).expect(edit);
+        let started = process::run(&mut daemon.command(), b"");
+        assert!(started.code() == 1 && started.err().contains(told), "{edit}: {}", started.err());
+    }
+}
+
+#[test]
 fn verify_works_beside_the_daemon() {
     let folder = temporary_folder();
     let daemon = Daemon::start(folder.path());
