@@ -91,7 +91,7 @@ fn recorded(object: ObjectId) -> Recorded {
     let folder = tempfile::tempdir().expect("a folder");
     let database = Sqlite::open(&folder.path().join("vault.db"), VaultId::from_bytes([1; 16])).expect("a database");
     let entry = Entry {
-        action: Action::Inject,
+        action: Action::Inject.into(),
         actor: Actor(Caller { identity: Identity::Daemon, request: RequestId::new(0) }),
         subject: Some(Subject::Object { id: object, version: Some(Version::FIRST) }),
         outcome: Outcome::Ok,
