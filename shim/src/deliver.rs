@@ -9,6 +9,7 @@
 //! Unsafe code is in [`sys`] alone.
 
 mod error;
+mod guard;
 mod helper;
 mod place;
 mod serve;

@@ -11,30 +11,31 @@ use memchr::memmem;
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, Kind, on_each_kind};
 use crate::support::gate::{self, Gate};
-use crate::support::process::{Ran, kill_9, wait_until};
+use crate::support::process::{Job, Ran, kill_9, wait_until};
 use crate::support::programs;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
-/// The phases in which the shim is alone, in their order.
-const ALONE: [&str; 3] = ["locked", "resolved", "fifo-made"];
-
-/// Those in which it has a helper, in their order.
-const WITH_HELPER: [&str; 11] = [
-    "detaching",
-    "helper-forked",
-    "helper-waits",
-    "helper-ready",
-    "fifo-unnamed",
-    "linked",
-    "exchanged",
-    "opened",
-    "fed",
-    "restored",
-    LAST,
+/// Every phase in order, and how many processes the shim has started by then.
+const PHASES: [(&str, usize); 15] = [
+    ("locked", 0),
+    ("resolved", 0),
+    ("fifo-made", 0),
+    ("detaching", 1),
+    ("helper-forked", 1),
+    ("guarding", 2),
+    ("helper-waits", 2),
+    ("helper-ready", 2),
+    ("fifo-unnamed", 2),
+    ("linked", 2),
+    ("exchanged", 2),
+    ("opened", 2),
+    ("fed", 2),
+    ("restored", 2),
+    (LAST, 1),
 ];
 
-/// The runtime has everything.
+/// The runtime has everything, and the guard has gone.
 const LAST: &str = "finished";
 
 /// What is killed in a round.
@@ -44,17 +45,28 @@ enum Victim {
     Nobody,
     /// The process that the caller started: the shim, later the runtime.
     Caller,
+    /// The process that feeds the runtime.
     Helper,
-    Both,
+    /// The one that puts the configuration back if the helper can't.
+    Guard,
+    HelperAndGuard,
+    Everybody,
 }
+
+const VICTIMS: [Victim; 6] =
+    [Victim::Nobody, Victim::Caller, Victim::Helper, Victim::Guard, Victim::HelperAndGuard, Victim::Everybody];
 
 impl Victim {
     fn includes_caller(self) -> bool {
-        matches!(self, Self::Caller | Self::Both)
+        matches!(self, Self::Caller | Self::Everybody)
     }
 
     fn includes_helper(self) -> bool {
-        matches!(self, Self::Helper | Self::Both)
+        matches!(self, Self::Helper | Self::HelperAndGuard | Self::Everybody)
+    }
+
+    fn includes_guard(self) -> bool {
+        matches!(self, Self::Guard | Self::HelperAndGuard | Self::Everybody)
     }
 }
 
@@ -86,45 +98,44 @@ impl Scene {
     }
 
     fn rounds(&self) {
-        for phase in ALONE {
-            for victim in [Victim::Nobody, Victim::Caller] {
-                self.round(phase, victim);
-            }
-        }
-        for phase in WITH_HELPER {
-            for victim in [Victim::Nobody, Victim::Caller, Victim::Helper, Victim::Both] {
-                self.round(phase, victim);
-            }
+        for (phase, started) in PHASES {
+            // Before there is a helper or a guard, they can't be killed.
+            let victims = match started {
+                0 => &VICTIMS[..2],
+                1 => &VICTIMS[..3],
+                _ => &VICTIMS[..],
+            };
+            victims.iter().for_each(|&victim| self.round(phase, started, victim));
         }
     }
 
-    fn round(&self, phase: &'static str, victim: Victim) {
+    fn round(&self, phase: &'static str, started: usize, victim: Victim) {
         let what = format!("{victim:?} killed at {phase:?}");
         let engine = &self.rig.engine;
         let site = engine.site();
         let id = engine.fresh_id();
         let path = self.bundle.path.to_str().expect("UTF-8");
         let gate = Gate::close(&site.realm, phase);
+        // Nobody waits for the guard, so the helper has to be held too.
+        let also = (phase == "guarding").then(|| Gate::close(&site.realm, "helper-waits"));
         let mut job = site.realm.start(&mut site.runtime(&["run", "--bundle", path, &id]), b"");
         gate.wait_until_reached();
-        let helpers = site.helpers(job.pid());
-        assert_eq!(helpers.is_empty(), ALONE.contains(&phase), "{what}: its helpers are {helpers:?}");
-        if victim.includes_helper() {
-            helpers.into_iter().for_each(kill_9);
-        }
-        if victim.includes_caller() {
-            job.kill();
-        }
+        wait_until(&what, || site.helpers(job.pid()).len() == started);
+        strike(victim, &site.helpers(job.pid()), &mut job);
         gate.open();
+        also.map(Gate::open);
         self.assert_outcome(phase, victim, &job.wait());
         self.assert_nothing_stays(&what);
+        if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "fifo-made") {
+            // Whoever lives puts it back.
+            self.assert_pristine(&what);
+        }
         // What the runtime left of a container that was cut short is not the shim's to remove.
         engine.delete(&id);
         let next = engine.call("run", &self.bundle, &engine.fresh_id());
         assert!(self.is_served(&next), "{what}: the next container: exit {} {}", next.code(), next.err());
-        assert!(self.bundle.is_pristine(), "{what}: the bundle is not as it was");
-        assert_eq!(names(&self.delivers_in), ["config.json"], "{what}");
         self.assert_nothing_stays(&what);
+        self.assert_pristine(&what);
     }
 
     fn is_served(&self, ran: &Ran) -> bool {
@@ -136,15 +147,20 @@ impl Scene {
         let what = format!("{victim:?} killed at {phase:?}: exit {}, {} {}", ran.code(), ran.out(), ran.err());
         let refused = ran.code() == 1 && ran.stdout.is_empty() && !ran.stderr.is_empty();
         match victim {
-            Victim::Nobody => assert!(self.is_served(ran), "{what}"),
-            Victim::Helper if phase == LAST => assert!(self.is_served(ran), "{what}"),
-            Victim::Helper => assert!(refused, "{what}"),
+            Victim::Nobody | Victim::Guard => assert!(self.is_served(ran), "{what}"),
+            Victim::Helper | Victim::HelperAndGuard if phase == LAST => assert!(self.is_served(ran), "{what}"),
+            Victim::Helper | Victim::HelperAndGuard => assert!(refused, "{what}"),
             // The runtime goes on in this phase and may be done before the blow falls.
-            Victim::Caller | Victim::Both if phase == LAST => {
+            Victim::Caller | Victim::Everybody if phase == LAST => {
                 assert!(ran.code() == 137 || self.is_served(ran), "{what}");
             }
-            Victim::Caller | Victim::Both => assert!(ran.code() == 137 && ran.stdout.is_empty(), "{what}"),
+            Victim::Caller | Victim::Everybody => assert!(ran.code() == 137 && ran.stdout.is_empty(), "{what}"),
         }
+    }
+
+    fn assert_pristine(&self, what: &str) {
+        assert!(self.bundle.is_pristine(), "{what}: the bundle is not as it was");
+        assert_eq!(names(&self.delivers_in), ["config.json"], "{what}");
     }
 
     /// No helper, and no plaintext.
@@ -154,6 +170,25 @@ impl Scene {
         let found = [self.needle.search(site.folder()), self.needle.search(&site.realm.outside("/run"))].concat();
         assert!(found.is_empty(), "{what}: {found:?}");
     }
+}
+
+/// Kills; the guard is the one that the helper has started.
+fn strike(victim: Victim, helpers: &[u32], job: &mut Job) {
+    if victim.includes_caller() {
+        job.kill();
+    }
+    for &pid in helpers {
+        let is_guard = helpers.contains(&parent(pid));
+        if (is_guard && victim.includes_guard()) || (!is_guard && victim.includes_helper()) {
+            kill_9(pid);
+        }
+    }
+}
+
+fn parent(pid: u32) -> u32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that waits");
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("PPid");
+    line.trim().parse().expect("a number")
 }
 
 fn killed_in_every_phase(kind: Kind) {
@@ -174,7 +209,7 @@ fn names(folder: &Path) -> Vec<OsString> {
 fn every_phase_of_the_shim_has_its_rounds() {
     let mut found = Vec::new();
     phases_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/src"), &mut found);
-    let mut wanted = [&ALONE[..], &WITH_HELPER].concat();
+    let mut wanted = PHASES.map(|(phase, _)| phase);
     found.sort();
     wanted.sort_unstable();
     assert_eq!(found, wanted);

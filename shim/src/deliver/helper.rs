@@ -1,7 +1,7 @@
 //! The helper: a process that outlives the shim's `execve` by a moment.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, getpid, pipe2, setsid};
 use zeroize::Zeroizing;
 
+use super::guard::Guard;
 use super::serve::Delivery;
 use super::{DeliverError, sys};
 use crate::phase;
@@ -47,14 +48,21 @@ fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ready: File) -> ! {
 
 fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
     phase::at("helper-forked");
-    if leave_everything(&delivery, &ready).is_err() || ready.write_all(&getpid().as_raw().to_ne_bytes()).is_err() {
-        delivery.abandon();
+    let Ok(guard) = prepare(&delivery, &mut ready) else {
+        delivery.restore();
         sys::exit_now(1);
-    }
+    };
     drop(ready);
     phase::at("helper-waits");
-    delivery.serve(text);
+    delivery.serve(text, guard);
     sys::exit_now(0)
+}
+
+fn prepare(delivery: &Delivery, ready: &mut File) -> io::Result<Guard> {
+    leave_everything(delivery, ready)?;
+    let guard = Guard::start(delivery)?;
+    ready.write_all(&getpid().as_raw().to_ne_bytes())?;
+    Ok(guard)
 }
 
 /// Keeps nothing of the engine's: no pipe that it waits on, no directory, no terminal. And no core dump.

@@ -13,6 +13,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::fstat;
 use nix::unistd::{Pid, getpid};
 
+use super::guard::Guard;
 use super::{DeliverError, Locked, sys};
 use crate::phase;
 
@@ -63,7 +64,7 @@ impl Delivery {
     /// Feeds the runtime, and puts the original back before it can go on.
     ///
     /// At its end the FIFO is closed: crun reads to the end of the file, and a process takes long to end.
-    pub(super) fn serve(mut self, text: &[u8]) {
+    pub(super) fn serve(mut self, text: &[u8], guard: Guard) {
         let Some((last, head)) = text.split_last() else { return self.place.restore() };
         // Fewer turns for a large text; the default of 64 KiB also works.
         let size = text.len().clamp(64 << 10, 1 << 20);
@@ -75,15 +76,22 @@ impl Delivery {
         phase::at("fed");
         self.place.restore();
         phase::at("restored");
+        guard.dismiss();
         if fed.is_ok() {
             let _ = self.write(std::slice::from_ref(last));
         }
         phase::at("finished");
     }
 
-    /// Feeds nobody.
-    pub(super) fn abandon(self) {
+    /// Brings the original back, if it isn't there.
+    pub(super) fn restore(&self) {
         self.place.restore();
+    }
+
+    /// Waits for the runtime's end; whether it has ended.
+    pub(super) fn runtime_ends(&self) -> bool {
+        let mut runtime = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut runtime, PollTimeout::NONE).is_ok()
     }
 
     /// Waits until the runtime has the FIFO open.

@@ -1,0 +1,49 @@
+//! The guard: a process that puts the original back if the helper is killed.
+//!
+//! The next create would do that too. But podman writes config.json before it calls a runtime, and can't write through
+//! a link that leads nowhere: its container would never start again.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{ForkResult, pipe2};
+
+use super::serve::Delivery;
+use super::sys;
+use crate::phase;
+
+/// What the helper holds of its guard.
+pub(super) struct Guard(File);
+
+impl Guard {
+    /// Starts one; the caller is the helper.
+    pub(super) fn start(delivery: &Delivery) -> nix::Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        match sys::fork_alone()? {
+            ForkResult::Child => guard(delivery, reader.into()),
+            ForkResult::Parent { .. } => Ok(Self(writer.into())),
+        }
+    }
+
+    /// Sends it away: the original is back.
+    pub(super) fn dismiss(mut self) {
+        // If it has been killed there is nobody to send away.
+        let _ = self.0.write_all(b".");
+    }
+}
+
+fn guard(delivery: &Delivery, mut helper: File) -> ! {
+    // Nothing of the FIFO above all: while it is open for writing, a runtime whose helper was killed waits for more.
+    let [directory, _, _, runtime] = delivery.descriptors();
+    sys::close_all_but(&mut [directory, runtime, helper.as_raw_fd()]);
+    phase::at("guarding");
+    let word = helper.read_exact(&mut [0]);
+    let killed = word.is_err_and(|error| error.kind() == ErrorKind::UnexpectedEof);
+    // As long as the runtime lives it must find nothing: with the original it would start a container with references.
+    if killed && delivery.runtime_ends() {
+        delivery.restore();
+    }
+    sys::exit_now(0)
+}
