@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, Kind, on_each_kind};
@@ -199,7 +201,57 @@ fn killed_in_every_phase_beside_a_read_only_bundle(kind: Kind) {
     Scene::with_read_only_bundle(kind).rounds();
 }
 
-on_each_kind!(killed_in_every_phase, killed_in_every_phase_beside_a_read_only_bundle);
+/// What ends all of an engine's processes comes too late for the helper, which is about to be done.
+fn signals_do_not_stop_the_helper(kind: Kind) {
+    let scene = Scene::new(kind);
+    let site = scene.rig.engine.site();
+    let path = scene.bundle.path.to_str().expect("UTF-8");
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE] {
+        let gate = Gate::close(&site.realm, "fed");
+        let id = scene.rig.engine.fresh_id();
+        let job = site.realm.start(&mut site.runtime(&["run", "--bundle", path, &id]), b"");
+        gate.wait_until_reached();
+        for pid in site.helpers(job.pid()) {
+            kill(Pid::from_raw(pid.cast_signed()), signal).expect("signal");
+        }
+        gate.open();
+        let ran = job.wait();
+        assert!(scene.is_served(&ran), "{signal}: exit {}, {}", ran.code(), ran.err());
+        scene.assert_nothing_stays(signal.as_str());
+        scene.assert_pristine(signal.as_str());
+    }
+}
+
+/// podman writes `config.json` before it calls the runtime, so nothing may stand there that it can't write to.
+fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
+    let rig = Rig::stoppable_podman(kind);
+    let secret = rig.daemon.cli().add("alpha");
+    let request = Request::sleeping().env("A", &format!("ampoule://{secret}"));
+    let (podman, site) = (&rig.engine, rig.engine.site());
+    podman.launch(&["create", "--name", "again"], &request).ok();
+    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "opened", "fed", "restored"] {
+        let gate = Gate::close(&site.realm, phase);
+        let job = site.realm.start(&mut podman.command(&["start", "again"]), b"");
+        gate.wait_until_reached();
+        let helpers = site.helpers(0);
+        let feeds = |pid: &u32| helpers.iter().any(|&other| parent(other) == *pid);
+        helpers.iter().copied().filter(feeds).for_each(kill_9);
+        gate.open();
+        let ran = job.wait();
+        assert!(ran.code() != 0 && ran.stdout.is_empty(), "{phase}: exit {}, {}", ran.code(), ran.out());
+        wait_until("the helpers have gone", || site.helpers(0).is_empty());
+    }
+    podman.start("again").ok();
+    let inside = podman.call(&["exec", "again", "cat", "/proc/1/environ"]).ok();
+    assert!(inside.out().contains("A=alpha\0"), "{}", inside.out());
+}
+
+on_each_kind!(
+    killed_in_every_phase,
+    killed_in_every_phase_beside_a_read_only_bundle,
+    signals_do_not_stop_the_helper,
+    podman_starts_a_container_whose_helper_was_killed,
+);
 
 fn names(folder: &Path) -> Vec<OsString> {
     fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").file_name()).collect()

@@ -47,6 +47,10 @@ impl Rig<Podman> {
     pub(crate) fn podman_crun() -> Self {
         Self::new(Kind::Crun, programs::shim(), "10s", Podman::new)
     }
+
+    pub(crate) fn stoppable_podman(kind: Kind) -> Self {
+        Self::new(kind, programs::shim_with_phases(), "10s", Podman::new)
+    }
 }
 
 impl<E> Rig<E> {
