@@ -108,10 +108,9 @@ impl<'a> Object<'a> {
 
     /// The value of a member, unless it is absent or `null`.
     ///
-    /// Go's decoder takes `ENV` for `env` and merges what is given twice; crun does neither. What one runtime would
-    /// see and the other not is refused.
+    /// runc merges what is given twice, crun takes the first. What one runtime would see and the other not is refused.
     fn member(&self, name: &str) -> Result<Option<&'a RawValue>, SpecError> {
-        let mut alike = self.members.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let mut alike = self.members.0.iter().filter(|(key, _)| passes_for(key, name));
         match (alike.next(), alike.next()) {
             (None, _) => Ok(None),
             (Some((key, raw)), None) if key == name => Ok(Some(*raw).filter(|raw| raw.get() != "null")),
@@ -122,6 +121,20 @@ impl<'a> Object<'a> {
     fn object(&self, name: &str, path: &'static str) -> Result<Option<Self>, SpecError> {
         self.member(name)?.map(|raw| Self::read(path, raw)).transpose()
     }
+}
+
+/// Whether some runtime takes this key for that name.
+///
+/// Go's decoder ignores case, also that of the two letters that fold into ASCII (encoding/json, `fold.go`): it takes
+/// `ENV` for `env` and `procesſ` for `process`. For crun a key ends at a NUL, as a string of C does.
+fn passes_for(key: &str, name: &str) -> bool {
+    let fold = |letter: char| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    let key = key.chars().take_while(|letter| *letter != '\0');
+    key.map(fold).eq(name.chars().map(fold))
 }
 
 fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &'static str, expected: &'static str) -> Result<T, SpecError> {

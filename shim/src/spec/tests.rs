@@ -59,6 +59,9 @@ fn what_runtimes_read_differently_is_refused() {
         r#"{"process":{},"process":{}}"#,
         r#"{"Process":{}}"#,
         r#"{"process":{"env":[],"ENV":[]}}"#,
+        r#"{"process":{},"proce\u017fſ":{}}"#,
+        r#"{"process":{},"process\u0000x":{}}"#,
+        r#"{"env":{},"annotation\u017F":{}}"#,
         r#"{"annotations":{"ampoule.dev/env.A":"sec_a","ampoule.dev/env.A":"sec_b"}}"#,
     ] {
         assert!(matches!(Spec::parse(text.as_bytes()), Err(SpecError::Ambiguous { .. })), "{text}");
