@@ -53,7 +53,7 @@ async fn with_retries(
 pub enum ClientError {
     /// The last call was not answered.
     #[error("{}", with_remedy(.0))]
-    Call(#[from] CallError),
+    Call(CallError),
     /// No answer in time.
     #[error("the Ampoule daemon at {} didn't answer in time: see its log, or raise `deadline:` in the shim's settings", socket.display())]
     Late {
@@ -66,6 +66,13 @@ pub enum ClientError {
         /// Why.
         error: io::Error,
     },
+}
+
+// Not by `#[from]`, which would make it the source too: the message has all of it already.
+impl From<CallError> for ClientError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
 }
 
 fn with_remedy(error: &CallError) -> String {

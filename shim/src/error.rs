@@ -30,7 +30,7 @@ pub enum Error {
     Spec(#[from] SpecError),
     /// What the container asks for.
     #[error("{0}; the container was not created")]
-    Request(#[from] RequestError),
+    Request(RequestError),
     /// The daemon.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -42,4 +42,11 @@ pub enum Error {
     /// Getting the values to the runtime.
     #[error(transparent)]
     Deliver(#[from] DeliverError),
+}
+
+// Not by `#[from]`, which would make it the source too: the message has all of it already.
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
 }

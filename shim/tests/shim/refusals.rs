@@ -32,6 +32,8 @@ fn refused(site: &Site) -> String {
 fn assert_refused(site: &Site, part: &str) {
     let message = refused(site);
     assert!(message.contains(part), "{message}");
+    let beginning: String = message.chars().take(20).collect();
+    assert_eq!(message.matches(&beginning).count(), 1, "said twice: {message}");
     let lower = message.to_lowercase();
     assert!(!lower.contains("no such file or directory") && !lower.contains("permission denied"), "{message}");
 }
