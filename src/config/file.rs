@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider};
+use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider, grants};
 
 /// The settings file, key by key.
 #[derive(Default, Deserialize)]
@@ -23,6 +23,8 @@ pub(super) struct File {
     #[serde(default, deserialize_with = "positive")]
     pub(super) versions_kept: Option<NonZeroU32>,
     pub(super) audit: Option<Audit>,
+    #[serde(default)]
+    pub(super) grants: Vec<grants::Written>,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,7 +102,7 @@ fn options() -> serde_yaml::Options {
         budget: serde_yaml::budget! {
             max_reader_input_bytes: Some(64 << 10),
             max_depth: 8,
-            max_nodes: 1024,
+            max_nodes: 16 << 10,
             max_aliases: 0,
             max_anchors: 0,
             max_documents: 1,

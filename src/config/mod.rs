@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod file;
 mod flags;
+mod grants;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use audit::{AuditSink, InvalidSink};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
+pub use grants::Grants;
 
 use file::File;
 
@@ -38,6 +40,8 @@ pub struct Settings {
     pub versions_kept: NonZeroU32,
     /// Where the audit log goes beside the database.
     pub audit_sink: Option<AuditSink>,
+    /// What others than root and the daemon's own user may do.
+    pub grants: Grants,
 }
 
 /// What the root key is wrapped by.
@@ -89,8 +93,10 @@ impl Settings {
     /// Reads them all.
     pub fn load(environment: &Environment, flags: &Flags) -> Result<Self, ConfigError> {
         let flags = flags.clone().over(environment.flags()?);
-        let path = flags.client.config.as_deref();
-        let file = File::read(path, environment.default_file().as_deref())?;
+        let (named, default) = (flags.client.config.as_deref(), environment.default_file());
+        let file = File::read(named, default.as_deref())?;
+        // Where there is no file there are no grants, and no place of a mistake to name.
+        let grants = Grants::resolve(file.grants, named.or(default.as_deref()).unwrap_or(Path::new("")))?;
         let root_key = root_key(&flags, file.root_key.unwrap_or_default(), environment)?;
         let log = file.log.unwrap_or_default();
         Ok(Self {
@@ -103,6 +109,7 @@ impl Settings {
             },
             audit_sink: sink(flags.audit_sink.or(file.audit.unwrap_or_default().sink))?,
             versions_kept: flags.versions_kept.or(file.versions_kept).unwrap_or(VERSIONS_KEPT),
+            grants,
         })
     }
 }

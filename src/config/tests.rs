@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::authz::Permission;
 
 fn load(text: &str, variables: &Environment, flags: &Flags) -> Result<Settings, String> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -80,6 +81,25 @@ fn a_systemd_credential_is_the_passphrase() {
     assert_eq!(settings.root_key, RootKeySettings::Passphrase { file: Some(file) });
 }
 
+fn permitted(resource_type: &str, resource_id: &str, actions: &str) -> String {
+    let permission = format!(
+        "    - resource_type: {resource_type}\n      resource_id: \"{resource_id}\"\n      actions: [{actions}]\n"
+    );
+    format!("grants:\n- users: [7, root]\n  permissions:\n{permission}")
+}
+
+#[test]
+fn grants_are_by_number_or_name_and_add_up() {
+    let first = permitted("vault/object", "label:env=prod", "describe, inject");
+    let second = "- groups: [root, 8]\n  users: [7]\n  permissions:\n    - {resource_type: iam/token, resource_id: '*', actions: ['*']}\n";
+    let grants = plain(&(first + second)).expect("loads").grants;
+    let objects = Permission::parse("vault/object", "label:env=prod", ["describe", "inject"]).expect("parses");
+    let tokens = Permission::parse("iam/token", "*", ["create", "list", "revoke"]).expect("parses");
+    let users = [(0, vec![objects.clone()]), (7, vec![objects, tokens.clone()])];
+    assert_eq!(grants.users, users.into());
+    assert_eq!(grants.groups, [(0, vec![tokens.clone()]), (8, vec![tokens])].into());
+}
+
 #[test]
 fn mistakes_are_named_with_their_place() {
     for (text, part) in [
@@ -92,6 +112,18 @@ fn mistakes_are_named_with_their_place() {
         ("socket: s", ".yaml:1:9: \"s\" is not an absolute path"),
         ("log: {}\nstate_dir: ./s", ".yaml:2:12: \"./s\""),
         ("root_key:\n  keyfile: k\n", ".yaml:2:12: \"k\""),
+        ("grants:\n  - users: [1]\n", ".yaml:2:"),
+        (
+            "grants: [{users: [nobody-of-this-name], permissions: []}]",
+            ".yaml:1:19: user \"nobody-of-this-name\" is not",
+        ),
+        ("grants:\n- groups:\n  - no-such-group\n  permissions: []", ".yaml:3:5: group \"no-such-group\" is not"),
+        ("grants: [{users: [-1], permissions: []}]", ".yaml:1:19: no user"),
+        ("grants: [{users: [4294967295], permissions: []}]", ".yaml:1:19: no user"),
+        (&permitted("vault/secret", "*", "list"), ".yaml:4:22: resource_type"),
+        (&permitted("vault/object", "sec_A", "list"), ".yaml:5:20: resource_id"),
+        (&permitted("vault/object", "*", "list, read"), ".yaml:6:16: actions"),
+        (&permitted("vault/object", "*", ""), ".yaml:6:16: actions"),
     ] {
         let error = plain(text).expect_err(text);
         assert!(error.contains(part) && error.contains('\n'), "{text}: {error}");

@@ -21,7 +21,7 @@ pub use error::Error;
 
 use crate::api::{self, Server};
 use crate::authz::Policy;
-use crate::config::Settings;
+use crate::config::{Grants, Settings};
 use crate::vault::Vault;
 
 /// Serves in the foreground until SIGTERM or SIGINT; the process's exit code.
@@ -41,7 +41,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     let store = state.open_store()?;
     let keys = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
-    let policy = Policy::new(nix::unistd::geteuid().as_raw());
+    let Grants { users, groups } = settings.grants.clone();
+    let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
     let failed = |error| state.log_error(error);
     runtime.block_on(vault.check_log()).map_err(failed)?;
