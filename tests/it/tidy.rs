@@ -49,7 +49,7 @@ fn every_rule_can_be_broken() {
     assert!(rules::broken_by(&long)[0].contains("401 lines"));
 }
 
-const BAD: [(&str, &str, &str); 33] = [
+const BAD: [(&str, &str, &str); 34] = [
     ("src/domain/a.rs", "use crate::vault::Vault;", "crate::vault::Vault"),
     ("src/domain/a/b.rs", "use super::super::super::seal::Key;", "crate::seal::Key"),
     ("src/domain/mod.rs", "fn f() { super::store::f() }", "crate::store::f"),
@@ -59,6 +59,7 @@ const BAD: [(&str, &str, &str); 33] = [
     ("src/api/a.rs", "use crate::seal::KeyRing;", "crate::seal::KeyRing"),
     ("src/api/a.rs", "use crate::store::{AuditRow, Store};", "crate::store::Store"),
     ("src/cli/a.rs", "use crate::vault::Vault;", "crate::vault::Vault"),
+    ("src/config/a.rs", "use crate::authz::{Permission, Policy};", "crate::authz::Policy"),
     ("src/bin/a.rs", "fn main() { ampoule::vault::f() }", "crate::vault::f"),
     ("src/novelty/a.rs", "use crate::domain::Caller;", "`novelty` is in no list"),
     ("src/vault/a.rs", "use rusqlite::Connection;", "SQL"),

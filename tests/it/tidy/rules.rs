@@ -15,7 +15,8 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
     ("vault", &["domain", "authz", "audit", "seal", "store"]),
     // It calls use cases, never the keys or the store: of that it knows what use cases return.
     ("api", &["domain", "authz", "audit", "vault", "store::AuditRow", "store::StoreError"]),
-    ("config", &[]),
+    // Settings are read into what the rest works with: a grant is a list of permissions, which authz alone can parse.
+    ("config", &["authz::Permission", "authz::InvalidPermission"]),
     ("daemon", &["config", "domain", "authz", "audit", "seal", "store", "vault", "api"]),
     // It speaks the wire; `serve` is the daemon itself, and `audit verify` reads a log that no daemon is there to tell.
     (
