@@ -5,12 +5,52 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use serde_json::json;
+
 use super::Home;
 use crate::support::process;
 use crate::support::wire::messages::revealable;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
+}
+
+/// The tables of a database, each with its rows.
+type Tables = BTreeMap<String, Vec<Vec<Value>>>;
+
+/// The state directory; of the database not its bytes but its rows, since the log may grow.
+fn state(home: &Home) -> (BTreeMap<PathBuf, (u32, Vec<u8>)>, Tables) {
+    let mut files = snapshot(home);
+    let database = home.paths.state().join("vault.db");
+    files.get_mut(&database).expect("vault.db").1.clear();
+    (files, tables(&Connection::open(database).expect("database")))
+}
+
+fn tables(database: &Connection) -> Tables {
+    let mut names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("tables");
+    let names: Vec<String> = names.query_map([], |row| row.get(0)).and_then(Iterator::collect).expect("tables");
+    let rows = |name: &String| {
+        let mut statement = database.prepare(&format!("SELECT * FROM {name} ORDER BY 1, 2")).expect("rows");
+        let width = statement.column_count();
+        let rows = statement.query_map([], |row| (0..width).map(|column| row.get(column)).collect());
+        rows.and_then(Iterator::collect).expect("rows")
+    };
+    names.iter().map(|name| (name.clone(), rows(name))).collect()
+}
+
+/// The entries that were added to the log; nothing else may have changed.
+#[track_caller]
+fn added_entries(what: &str, before: &Tables, mut after: Tables) -> Vec<serde_json::Value> {
+    let log = after.get_mut("audit").expect("audit");
+    let added = log.split_off(before["audit"].len());
+    assert!(after == *before, "{what}: the database has changed");
+    let entry = |row: Vec<Value>| match row.last() {
+        Some(Value::Blob(entry)) => serde_json::from_slice(entry).expect("JSON"),
+        other => panic!("{what}: no entry: {other:?}"),
+    };
+    added.into_iter().map(entry).collect()
 }
 
 /// Every file of the state directory, with its mode.
@@ -51,7 +91,8 @@ fn keys_differ() {
     assert_ne!(one, two);
 }
 
-/// A daemon that can't have its key says why and changes nothing; with the right keyfile back, it opens.
+/// A daemon that can't have its key says why, records it and changes nothing else; with the right keyfile back, it
+/// opens.
 #[track_caller]
 fn refuses(what: &str, spoil: impl FnOnce(&Path), named: &[&str]) {
     let home = Home::new();
@@ -61,14 +102,19 @@ fn refuses(what: &str, spoil: impl FnOnce(&Path), named: &[&str]) {
     daemon.stop();
     let right = fs::read(&keyfile).expect("keyfile");
     spoil(&keyfile);
-    let before = snapshot(&home);
+    let (files, before) = state(&home);
     let ran = process::run(&mut home.command(), b"");
     assert_eq!((ran.code(), ran.out()), (1, String::new()), "{what}: {}", ran.err());
     for part in [&[keyfile.to_str().expect("UTF-8")], named].concat() {
         assert!(ran.err().contains(part), "{what}: \"{part}\" is not in: {}", ran.err());
     }
     assert!(!ran.err().contains("panicked"), "{what}: {}", ran.err());
-    assert!(snapshot(&home) == before, "{what}: the state has changed");
+    let (files_after, after) = state(&home);
+    assert!(files_after == files, "{what}: the state has changed");
+    let added = added_entries(what, &before, after);
+    let [entry] = added.as_slice() else { panic!("{what}: {added:?}") };
+    let said = [&entry["action"], &entry["actor"], &entry["attributes"]["outcome"]];
+    assert_eq!(said, [&json!("vault.key.unseal"), &json!({"type": "daemon"}), &json!("failed")], "{what}");
     assert!(!home.socket().exists(), "{what}: there is a socket");
 
     let _ = fs::remove_file(&keyfile).or_else(|_| fs::remove_dir(&keyfile));
