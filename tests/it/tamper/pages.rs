@@ -96,8 +96,12 @@ impl Seen {
 
 /// The database, or a key in it, and what to do.
 fn is_explained(log: &str) -> bool {
-    let remedies =
-        ["estore it from a backup", "estore the database from a backup", "Give the key that the vault was made with"];
+    let remedies = [
+        "estore it from a backup",
+        "estore the database from a backup",
+        "Give the key that the vault was made with",
+        "restore a backup, and keep the damaged file",
+    ];
     remedies.iter().any(|remedy| log.contains(remedy))
 }
 

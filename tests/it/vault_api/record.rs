@@ -103,7 +103,10 @@ fn an_entry_says_who_when_and_for_what() {
     let before = jiff::Timestamp::now();
     client.list(vec![condition(EXIST, "a", "")]).expect("listed");
     client.resolve(vec![reference("A", &id)]).expect("resolved");
-    let entries = client.audit();
+    let mut entries = client.audit();
+    let own: Vec<Value> = entries.extract_if(.., |entry| entry["actor"]["type"] == "daemon").collect();
+    let own: Vec<&Value> = own.iter().map(|entry| &entry["action"]).collect();
+    assert_eq!(own, ["vault.key.create", "vault.key.create", "vault.key.create", "daemon.start"]);
     let [created, listed, injected] = entries.as_slice() else { panic!("{entries:?}") };
     for entry in &entries {
         let pid = u64::from(std::process::id());
