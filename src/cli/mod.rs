@@ -33,15 +33,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the vault daemon in the foreground
     Serve(serve::Serve),
-    /// Store, change and look up secrets
     #[command(subcommand)]
     Vault(vault::Vault),
-    /// Read the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Start the container of a ContainerRequest, with the secrets that it asks for
     RunRequest(run_request::RunRequest),
 }
 

@@ -12,17 +12,15 @@ use crate::domain::Timestamp;
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people.
     #[default]
     Table,
-    /// For programs: documented, and only ever added to.
     Json,
 }
 
 /// The flag that says how.
 #[derive(clap::Args)]
 pub(super) struct OutputFlag {
-    /// How the result is printed
+    /// How the result is printed: for people, or for programs
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
 }

@@ -14,19 +14,16 @@ use super::client::{Client, method};
 use super::output::print;
 use super::{CliError, Context};
 
+/// Read the audit log
 #[derive(Subcommand)]
 pub(super) enum Audit {
-    /// List the entries of the audit log, oldest first
     List(list::List),
-    /// Check a whole log, from its database alone
     Verify(verify::Verify),
-    /// Prove that an entry is in the log: print it, the proof and the signed checkpoint
     Prove(prove::Prove),
     /// Print the newest checkpoint, a signed note; keep it elsewhere
     Checkpoint,
     /// Print the public key that checkpoints are checked with; keep it elsewhere
     Key,
-    /// Write the log as lines of JSON, or go on where a file ends
     Export(export::Export),
 }
 

@@ -16,13 +16,15 @@ use crate::domain::EnvName;
 /// Write the values of revealable secrets to a temporary file, for a shell
 ///
 /// The file has mode 0600 and lies in memory where there is such a folder. Its path is printed, or with --shell the
-/// commands that read it, export its variables and remove it: eval "$(ampoule vault export --envdef FILE --shell bash)".
+/// commands that read it, export its variables and remove it:
+///
+/// eval "$(ampoule vault export --envdef FILE --shell bash)"
 #[derive(clap::Args)]
 pub(in crate::cli) struct Export {
     /// The file that says which variables: lines NAME=sec_…, and comments after #
     #[arg(long, value_name = "FILE")]
     envdef: PathBuf,
-    /// Print commands for this shell
+    /// Print commands, for bash or another shell that reads POSIX's language
     #[arg(long, value_name = "SHELL")]
     shell: Option<Shell>,
 }
@@ -30,7 +32,6 @@ pub(in crate::cli) struct Export {
 /// A shell that commands can be printed for.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Shell {
-    /// bash, and every shell that reads POSIX's language
     Bash,
 }
 

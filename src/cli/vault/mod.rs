@@ -16,21 +16,15 @@ use super::client::{Client, method};
 use super::{CliError, Context};
 use crate::domain::{ObjectId, Version};
 
+/// Store, change and look up secrets
 #[derive(Subcommand)]
 pub(super) enum Vault {
-    /// Store a new secret
     Add(add::Add),
-    /// Store a new version of a secret
     Set(set::Set),
-    /// List the secrets
     List(list::List),
-    /// Show a secret's metadata, and with --reveal its value
     Describe(describe::Describe),
-    /// Show a secret's versions
     History(history::History),
-    /// Delete a secret: its values are destroyed, its metadata stays
     Delete(delete::Delete),
-    /// Write the values of revealable secrets to a temporary file, for a shell
     Export(export::Export),
 }
 
