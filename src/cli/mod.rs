@@ -14,7 +14,8 @@ mod volatile;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use client::Client;
 use error::CliError;
@@ -56,7 +57,10 @@ impl Context {
 
 /// Runs the command of this process's arguments: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let Cli { client, command } = Cli::parse();
+    let Cli { client, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return say(&message).unwrap_or_else(|error| error.report()),
+    };
     let context = Context { environment: Environment::of_process(), flags: client };
     let done = match command {
         Command::Serve(serve) => serve.run(&context),
@@ -67,11 +71,22 @@ pub fn main() -> ExitCode {
     done.unwrap_or_else(|error| error.report())
 }
 
+/// Prints the help that was asked for, or what is wrong with the arguments.
+fn say(message: &clap::Error) -> Result<ExitCode, CliError> {
+    match message.print() {
+        Err(error) if !message.use_stderr() => Err(CliError::Output(error)),
+        _ => Ok(if message.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }),
+    }
+}
+
+/// Says what else is wrong with the arguments, and ends as clap does.
+fn usage(kind: ErrorKind, message: &str) -> ! {
+    Cli::command().error(kind, message).exit()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, ValueEnum};
+use clap::ValueEnum;
 
-use super::{CliError, Context};
+use super::{CliError, Context, usage};
 use request::ContainerRequest;
 
 /// Start the container of a ContainerRequest, with the secrets that it asks for
@@ -51,8 +51,10 @@ enum Engine {
 impl RunRequest {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, CliError> {
         match (self.engine, &self.rootfs) {
-            (Some(Engine::Podman), Some(_)) => usage("podman runs images: leave --rootfs out, or name runc or crun"),
-            (Some(Engine::Runc | Engine::Crun), None) => usage("runc and crun need a root file system: give --rootfs"),
+            (Some(Engine::Podman), Some(_)) => conflict("podman runs images: leave --rootfs out, or name runc or crun"),
+            (Some(Engine::Runc | Engine::Crun), None) => {
+                conflict("runc and crun need a root file system: give --rootfs")
+            }
             _ => {}
         }
         let request = ContainerRequest::read(&self.file)?;
@@ -71,9 +73,8 @@ impl RunRequest {
     }
 }
 
-/// Says what is wrong with the flags and ends with exit code 2, as clap does for every other mistake in them.
-fn usage(message: &str) -> ! {
-    super::Cli::command().error(ErrorKind::ArgumentConflict, message).exit()
+fn conflict(message: &str) -> ! {
+    usage(ErrorKind::ArgumentConflict, message)
 }
 
 /// The shim: beside this program, or where programs are.
