@@ -28,9 +28,9 @@ pub(super) enum CliError {
     /// A value is not one that can be stored.
     #[error("{0}")]
     Value(#[from] InvalidObject),
-    /// A value is longer than any that can be stored.
-    #[error("the value in {source_name} is longer than {most} bytes, and a secret has at most so many")]
-    TooLong { source_name: String, most: usize },
+    /// A file is longer than what is read of it.
+    #[error("{} is longer than {most} bytes: at most so many are taken", path.display())]
+    TooLong { path: PathBuf, most: usize },
     /// Nobody can be asked for the value.
     #[error(
         "there is no terminal to ask for the value at\nGive it with --from_file PATH, or --from_file - for standard input."

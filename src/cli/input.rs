@@ -23,26 +23,45 @@ impl ValueSource {
     pub(super) fn read(&self) -> Result<SecretText, CliError> {
         let value = match self.from_file.as_deref() {
             None => prompt()?,
-            Some(path) if path == Path::new("-") => read(&mut io::stdin().lock(), Path::new("standard input"))?,
-            Some(path) => {
-                let file = File::open(path);
-                read(&mut file.map_err(|error| CliError::Read { path: path.to_owned(), error })?, path)?
-            }
+            Some(path) => read_value(path)?,
         };
         let value = SecretValue::new(value)?.into_secret();
         Ok(SecretText::try_from(value).map_err(|_| InvalidObject::ValueNotUtf8)?)
     }
 }
 
-fn read(source: &mut dyn Read, path: &Path) -> Result<SecretBytes, CliError> {
+/// Reads a file of text, or standard input for `-`, up to a length that nobody needs.
+pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
+    const MOST: usize = 1 << 20;
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, path, MOST)?;
+    let not_text = |_| CliError::Input { path: named(path), reason: "it is not UTF-8".to_owned() };
+    String::from_utf8(bytes).map_err(not_text)
+}
+
+/// What an error calls an input file.
+pub(super) fn named(path: &Path) -> PathBuf {
+    PathBuf::from(if path == Path::new("-") { Path::new("standard input") } else { path })
+}
+
+fn read_into(bytes: &mut Vec<u8>, path: &Path, most: usize) -> Result<(), CliError> {
+    let failed = |error| CliError::Read { path: named(path), error };
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(bytes))
+    };
+    if read.map_err(failed)? > most {
+        return Err(CliError::TooLong { path: named(path), most });
+    }
+    Ok(())
+}
+
+fn read_value(path: &Path) -> Result<SecretBytes, CliError> {
     // As large as it can get: a buffer that grows leaves its old content behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(SecretValue::MOST + 2));
-    let most = u64::try_from(SecretValue::MOST).unwrap_or(u64::MAX).saturating_add(1);
-    let failed = |error| CliError::Read { path: path.to_owned(), error };
-    source.take(most).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() > SecretValue::MOST {
-        return Err(CliError::TooLong { source_name: path.display().to_string(), most: SecretValue::MOST });
-    }
+    read_into(&mut bytes, path, SecretValue::MOST)?;
     if bytes.ends_with(b"\n") {
         let _ = writeln!(io::stderr(), "note: the value ends in a newline, which is stored as part of it");
     }

@@ -217,7 +217,7 @@ fn requests_that_make_no_sense() {
     let at = file.to_str().expect("UTF-8");
     let args = ["run-request", at, "--rootfs", "/nonexistent", "--engine", "runc"];
     for (text, named) in [
-        ("{\n  \"name\": ", "line 2"),
+        ("{\n  \"name\": ", "request.json:2:10: "),
         ("[]", "object"),
         ("{\"name\": \"web\", \"env_vars\": [{\"name\": \"A=B\"}]}", "env_vars[0].name"),
         ("{\"name\": \"web\", \"env_vars\": [{\"name\": \"A\", \"from_secret_id\": \"x\"}]}", "from_secret_id"),

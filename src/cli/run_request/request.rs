@@ -1,13 +1,11 @@
 //! The ContainerRequest, as far as a container can be started from it here.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ampoule_proto::request::{CONTAINER_REQUEST, parse_container_request};
+use ampoule_proto::request::{CONTAINER_REQUEST, Fault, RequestError, parse_container_request};
 use serde_json::{Map, Value};
 
-use super::super::CliError;
+use super::super::{CliError, input};
 
 /// What `run-request` starts.
 pub(super) struct ContainerRequest {
@@ -16,45 +14,34 @@ pub(super) struct ContainerRequest {
     pub(super) args: Vec<String>,
     /// All of it, for the annotation that the shim reads.
     pub(super) json: String,
-    path: PathBuf,
+    /// What an error calls the file.
+    file: PathBuf,
 }
 
 /// The fields that the shim applies; every other one changes what is run, so it is read here or refused.
 const APPLIED_BY_THE_SHIM: [&str; 3] = ["environment", "env_vars", "envVars"];
 
-/// The longest request that is read.
-const MOST_BYTES: u64 = 1 << 20;
-
 impl ContainerRequest {
     /// Reads a file, or standard input for `-`.
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        let failed = |error| CliError::Read { path: path.to_owned(), error };
-        let mut text = String::new();
-        if path == Path::new("-") {
-            io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
-        } else {
-            fs::File::open(path).map_err(failed)?.take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
-        }
-        Self::parse(&text, path).map_err(|reason| CliError::Input { path: path.to_owned(), reason })
+        Self::parse(&input::read_text(path)?, &input::named(path))
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, String> {
+    fn parse(text: &str, file: &Path) -> Result<Self, CliError> {
         // The grammar's own check: what it accepts here the shim accepts too.
-        parse_container_request(text).map_err(|error| {
-            let error = error.to_string();
-            error
-                .strip_prefix(CONTAINER_REQUEST)
-                .map(|rest| rest.trim_start_matches(['.', ':', ' ']).to_owned())
-                .unwrap_or(error)
-        })?;
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let fields = value.as_object().ok_or("expected an object")?;
+        parse_container_request(text).map_err(|error| located(&error, file))?;
+        let fields = serde_json::from_str(text).map_err(|error| error.to_string());
+        let request = fields.and_then(|fields| Self::of_fields(&fields, file));
+        request.map_err(|reason| CliError::Input { path: file.to_owned(), reason })
+    }
+
+    fn of_fields(fields: &Map<String, Value>, file: &Path) -> Result<Self, String> {
         let request = Self {
             name: string(fields, &["name"])?,
             image_ref: string(fields, &["image_ref", "imageRef"])?,
             args: strings(fields, "args")?,
-            json: value.to_string(),
-            path: path.to_owned(),
+            json: serde_json::to_string(fields).map_err(|error| error.to_string())?,
+            file: file.to_owned(),
         };
         request.check(fields)?;
         Ok(request)
@@ -82,8 +69,18 @@ impl ContainerRequest {
 
     /// The error of a field that is needed.
     pub(super) fn lacks(&self, what: &str) -> CliError {
-        CliError::Input { path: self.path.clone(), reason: what.to_owned() }
+        CliError::Input { path: self.file.clone(), reason: what.to_owned() }
     }
+}
+
+/// The grammar's error in terms of the file: what it takes for an annotation is all of it.
+fn located(error: &RequestError, file: &Path) -> CliError {
+    if let Fault::Syntax { line, column } = error.fault() {
+        return CliError::Place(format!("{}:{line}:{column}: not valid JSON", file.display()));
+    }
+    let error = error.to_string();
+    let reason = error.strip_prefix(CONTAINER_REQUEST).unwrap_or(&error).trim_start_matches(['.', ':', ' ']);
+    CliError::Input { path: file.to_owned(), reason: reason.to_owned() }
 }
 
 /// A field of either spelling; the grammar has refused both at once.
@@ -107,7 +104,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<ContainerRequest, String> {
-        ContainerRequest::parse(text, Path::new("web.json"))
+        ContainerRequest::parse(text, Path::new("web.json")).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -122,19 +119,19 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
         for (text, part) in [
-            ("{", "line 1"),
-            ("[]", "expected an object"),
-            (r#"{"privileged":true}"#, "privileged: "),
-            (r#"{"exportPorts":[]}"#, "exportPorts: "),
-            (r#"{"name":7}"#, "name: expected a string"),
-            (r#"{"name":"--rm"}"#, "name: expected letters"),
-            (r#"{"image_ref":"-x"}"#, "image_ref: "),
-            (r#"{"args":"sh"}"#, "args: expected a list"),
-            (r#"{"args":[1]}"#, "args: expected a list"),
-            (r#"{"env_vars":[{"name":"A=B"}]}"#, "env_vars[0].name: "),
+            ("{\n \"", "2:2: not valid JSON"),
+            ("[]", " expected an object"),
+            (r#"{"privileged":true}"#, " privileged: "),
+            (r#"{"exportPorts":[]}"#, " exportPorts: "),
+            (r#"{"name":7}"#, " name: expected a string"),
+            (r#"{"name":"--rm"}"#, " name: expected letters"),
+            (r#"{"image_ref":"-x"}"#, " image_ref: "),
+            (r#"{"args":"sh"}"#, " args: expected a list"),
+            (r#"{"args":[1]}"#, " args: expected a list"),
+            (r#"{"env_vars":[{"name":"A=B"}]}"#, " env_vars[0].name: "),
         ] {
             let error = parse(text).err().unwrap_or_default();
-            assert!(error.starts_with(part) || (part == "line 1" && error.contains(part)), "{text}: {error}");
+            assert!(error.starts_with(&format!("web.json:{part}")), "{text}: {error}");
         }
     }
 }

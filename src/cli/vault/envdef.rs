@@ -1,7 +1,5 @@
 //! The file of `vault export --envdef`: lines `NAME=sec_…`, empty lines and `#` comments.
 
-use std::fmt;
-
 use crate::domain::{EnvName, ObjectId};
 
 /// A variable and the secret that it gets its value from.
@@ -11,17 +9,12 @@ pub(super) struct Definition {
     pub(super) object: ObjectId,
 }
 
-/// A line that can't be used. It never shows what stands after the `=`.
+/// A line that can't be used. Somebody will have put the value itself there, so the line is shown only where it names
+/// a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
-    line: usize,
-    reason: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.reason)
-    }
+    pub(super) line: usize,
+    pub(super) reason: String,
 }
 
 /// Reads all of it, or names the first mistake.
@@ -42,10 +35,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Definition>, Mistake> {
 }
 
 fn definition(content: &str) -> Result<Definition, String> {
-    let (name, id) = content.split_once('=').ok_or("expected NAME=sec_…")?;
-    let name = name.trim_end().parse().map_err(|error| format!("{error}"))?;
-    // Somebody will have put the value itself there.
-    let object = id.trim().parse().map_err(|_| format!("variable {name} names no secret: expected {name}=sec_…"))?;
+    let (name, id) = content.split_once('=').unwrap_or_default();
+    let object = id.trim().parse().map_err(|_| "this line names no secret: expected NAME=sec_…")?;
+    let name = name.trim_end().parse::<EnvName>().map_err(|error| error.to_string())?;
     Ok(Definition { name, object })
 }
 
@@ -66,14 +58,15 @@ mod tests {
             ("A=sec_a\nA=sec_b\n", 2, "line 1"),
             ("A=sec_a\n\n1A=sec_b\n", 3, "1A"),
             ("export A=sec_a", 1, "export A"),
-            ("A", 1, "NAME=sec_"),
-            ("A=", 1, "variable A"),
-            ("A=hunter2", 1, "variable A"),
+            ("hunter2", 1, "NAME=sec_"),
+            ("A=", 1, "NAME=sec_"),
+            ("A=hunter2", 1, "NAME=sec_"),
+            ("hunter2==", 1, "NAME=sec_"),
             ("=sec_a", 1, "variable name"),
         ] {
-            let mistake = parse(text).expect_err(text);
-            assert_eq!(mistake.line, line, "{text}");
-            assert!(mistake.reason.contains(part) && !mistake.reason.contains("hunter2"), "{text}: {mistake}");
+            let Mistake { line: found, reason } = parse(text).expect_err(text);
+            assert_eq!(found, line, "{text}");
+            assert!(reason.contains(part) && !reason.contains("hunter2"), "{text}: {reason}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `ampoule vault export`.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,8 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::super::output::print;
-use super::super::{CliError, Context, volatile};
-use super::envdef::{self, Definition};
+use super::super::{CliError, Context, input, volatile};
+use super::envdef::{self, Definition, Mistake};
 use crate::domain::EnvName;
 
 /// Write the values of revealable secrets to a temporary file, for a shell
@@ -37,10 +36,9 @@ enum Shell {
 
 impl Export {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
-        let path = &self.envdef;
-        let text = fs::read_to_string(path).map_err(|error| CliError::Read { path: path.clone(), error })?;
-        let definitions =
-            envdef::parse(&text).map_err(|mistake| CliError::Place(format!("{}:{mistake}", path.display())))?;
+        let definitions = envdef::parse(&input::read_text(&self.envdef)?).map_err(|Mistake { line, reason }| {
+            CliError::Place(format!("{}:{line}: {reason}", input::named(&self.envdef).display()))
+        })?;
         let client = context.client()?;
         // All of them or no file.
         let value = |definition: &Definition| Ok(super::reveal(&client, &definition.object)?.value);
