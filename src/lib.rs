@@ -11,4 +11,5 @@ pub mod daemon;
 pub mod domain;
 pub mod seal;
 pub mod store;
+mod terminal;
 pub mod vault;

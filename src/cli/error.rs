@@ -36,8 +36,13 @@ pub(super) enum CliError {
         "there is no terminal to ask for the value at\nGive it with --from_file PATH, or --from_file - for standard input."
     )]
     NoTerminal,
+    /// What was typed is no answer.
+    #[error("nothing was stored: {0}\nTry again, or give the value with --from_file PATH.")]
+    Typed(io::Error),
     /// The two entries at the prompt are not the same.
-    #[error("the two entries differ, so nothing was stored\nTry again.")]
+    #[error(
+        "the two entries differ, so nothing was stored\nTry again; a value of several lines has to come from a file: --from_file PATH."
+    )]
     EntriesDiffer,
     /// The value may not leave the vault.
     #[error(

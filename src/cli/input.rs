@@ -1,7 +1,7 @@
 //! Where a value comes from: a file, standard input, or a person. Never an argument, which others can see.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ampoule_proto::wire::SecretText;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::CliError;
 use crate::domain::{InvalidObject, SecretBytes, SecretValue};
+use crate::terminal::Hidden;
 
 /// The flag that names the file.
 #[derive(clap::Args)]
@@ -69,16 +70,7 @@ fn read_value(path: &Path) -> Result<SecretBytes, CliError> {
 }
 
 fn prompt() -> Result<SecretBytes, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::NoTerminal);
-    }
-    let ask = |question: &str| {
-        let typed = rpassword::prompt_password(question).map(Zeroizing::new);
-        typed.map_err(|error| CliError::Read { path: PathBuf::from("the terminal"), error })
-    };
-    let mut value = ask("Value: ")?;
-    if *value != *ask("The same again: ")? {
-        return Err(CliError::EntriesDiffer);
-    }
+    let mut terminal = Hidden::open().map_err(|_| CliError::NoTerminal)?;
+    let mut value = terminal.ask_twice("Value: ").map_err(CliError::Typed)?.ok_or(CliError::EntriesDiffer)?;
     Ok(SecretBytes::from(std::mem::take(&mut *value)))
 }

@@ -1,7 +1,7 @@
 //! Opening the key ring, or making it at the first start.
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 
 use tokio::runtime::Runtime;
@@ -14,6 +14,7 @@ use crate::domain::{RootWrap, VaultId, WrappedAuditKey, WrappedKek};
 use crate::seal::KeyError;
 use crate::seal::root::{self, Keyfile, Made as KeyfileMade, Passphrase, RootProvider};
 use crate::store::{ReadTx, Store, StoreError, WriteTx};
+use crate::terminal::Hidden;
 use crate::vault::Keys;
 
 /// Unwraps the ring with the key that the settings name.
@@ -165,13 +166,10 @@ fn passphrase(file: Option<&Path>, new: bool) -> Result<Passphrase, Error> {
 }
 
 fn prompt(new: bool) -> io::Result<Zeroizing<Vec<u8>>> {
-    if !io::stdin().is_terminal() {
-        return Err(io::Error::other("there is no terminal to ask at"));
+    const QUESTION: &str = "Passphrase of the vault: ";
+    let mut terminal = Hidden::open()?;
+    if new {
+        return terminal.ask_twice(QUESTION)?.ok_or_else(|| io::Error::other("the two entries differ"));
     }
-    let ask = |question: &str| rpassword::prompt_password(question).map(Zeroizing::new);
-    let first = ask("Passphrase of the vault: ")?;
-    if new && *first != *ask("The same again: ")? {
-        return Err(io::Error::other("the two entries differ"));
-    }
-    Ok(Zeroizing::new(first.as_bytes().to_vec()))
+    terminal.ask(QUESTION)
 }

@@ -5,7 +5,7 @@ use super::code::{Source, has_extension};
 /// What each module of `src/` may name of the others. Who isn't here may name none, and has to be put here.
 ///
 /// `domain ← authz ← audit ← seal ← store ← vault ← api`: a module names what stands to the left of it.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("authz", &["domain"]),
     ("audit", &["domain", "authz"]),
@@ -17,12 +17,14 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
     ("api", &["domain", "authz", "audit", "vault", "store::AuditRow", "store::StoreError"]),
     // Settings are read into what the rest works with: a grant is a list of permissions, which authz alone can parse.
     ("config", &["authz::Permission", "authz::InvalidPermission"]),
-    ("daemon", &["config", "domain", "authz", "audit", "seal", "store", "vault", "api"]),
+    ("terminal", &[]),
+    ("daemon", &["config", "terminal", "domain", "authz", "audit", "seal", "store", "vault", "api"]),
     // It speaks the wire; `serve` is the daemon itself, and `audit verify` reads a log that no daemon is there to tell.
     (
         "cli",
         &[
             "config",
+            "terminal",
             "domain",
             "audit",
             "daemon",
