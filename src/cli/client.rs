@@ -1,8 +1,10 @@
 //! Calls to the daemon, one at a time.
 
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use ampoule_proto::call;
+use ampoule_proto::call::{self, CallError};
 use buffa::Message;
 use http::{HeaderName, HeaderValue};
 
@@ -28,6 +30,17 @@ pub(super) mod method {
 impl Client {
     pub(super) fn new(socket: PathBuf) -> Self {
         Self { socket }
+    }
+
+    /// Fails if nobody listens.
+    pub(super) fn reach(&self) -> Result<(), CliError> {
+        match UnixStream::connect(&self.socket) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                Err(CallError::NotRunning { socket: self.socket.clone() }.into())
+            }
+            // Whatever else is wrong the call itself will tell.
+            _ => Ok(()),
+        }
     }
 
     /// Calls a method.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ampoule_proto::wire::SecretText;
 use zeroize::Zeroizing;
 
-use super::CliError;
+use super::{CliError, Client};
 use crate::domain::{InvalidObject, SecretBytes, SecretValue};
 use crate::terminal::Hidden;
 
@@ -21,9 +21,9 @@ pub(super) struct ValueSource {
 
 impl ValueSource {
     /// Reads the value, as it is.
-    pub(super) fn read(&self) -> Result<SecretText, CliError> {
+    pub(super) fn read(&self, client: &Client) -> Result<SecretText, CliError> {
         let value = match self.from_file.as_deref() {
-            None => prompt()?,
+            None => prompt(client)?,
             Some(path) => read_value(path)?,
         };
         let value = SecretValue::new(value)?.into_secret();
@@ -69,8 +69,10 @@ fn read_value(path: &Path) -> Result<SecretBytes, CliError> {
     Ok(SecretBytes::from(std::mem::take(&mut *bytes)))
 }
 
-fn prompt() -> Result<SecretBytes, CliError> {
+fn prompt(client: &Client) -> Result<SecretBytes, CliError> {
     let mut terminal = Hidden::open().map_err(|_| CliError::NoTerminal)?;
+    // Nobody should type a value twice to learn that it can't be stored.
+    client.reach()?;
     let mut value = terminal.ask_twice("Value: ").map_err(CliError::Typed)?.ok_or(CliError::EntriesDiffer)?;
     Ok(SecretBytes::from(std::mem::take(&mut *value)))
 }

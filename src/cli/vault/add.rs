@@ -33,7 +33,7 @@ pub(in crate::cli) struct Add {
 impl Add {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
         let client = context.client()?;
-        let value = self.value.read()?;
+        let value = self.value.read(&client)?;
         let label = |label: &Label| WireLabel { name: label.name().to_owned(), value: label.value().to_owned() };
         let request = CreateObjectRequest {
             description: self.description,

@@ -28,7 +28,7 @@ impl Set {
         let client = context.client()?;
         let request = UpdateObjectRequest {
             object_id: self.target.object_id.to_string(),
-            new_value: self.value.read()?,
+            new_value: self.value.read(&client)?,
             if_version_matches: self.precondition.wire(),
         };
         let made: VaultObjectMetadata = client.call(method::UPDATE, &request)?;
