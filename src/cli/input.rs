@@ -1,13 +1,15 @@
 //! Where a value comes from: a file, standard input, or a person. Never an argument, which others can see.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ampoule_proto::wire::SecretText;
+use clap::error::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::{CliError, Client};
+use super::{CliError, Client, usage};
 use crate::domain::{InvalidObject, SecretBytes, SecretValue};
 use crate::terminal::Hidden;
 
@@ -17,11 +19,23 @@ pub(super) struct ValueSource {
     /// The file that holds the value, or - for standard input; without it the value is asked for, hidden
     #[arg(long = "from_file", alias = "from-file", value_name = "PATH")]
     from_file: Option<PathBuf>,
+    // Taken only to be refused: clap would print it.
+    #[arg(long = "value", hide = true)]
+    as_flag: Option<OsString>,
+    #[arg(hide = true)]
+    as_argument: Vec<OsString>,
 }
 
 impl ValueSource {
     /// Reads the value, as it is.
     pub(super) fn read(&self, client: &Client) -> Result<SecretText, CliError> {
+        if self.as_flag.is_some() || !self.as_argument.is_empty() {
+            usage(
+                ErrorKind::UnknownArgument,
+                "a value can't be an argument nor follow --value, where others can see it: \
+                 leave it out to be asked for it, or name a file by --from_file",
+            );
+        }
         let value = match self.from_file.as_deref() {
             None => prompt(client)?,
             Some(path) => read_value(path)?,
