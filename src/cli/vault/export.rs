@@ -44,24 +44,35 @@ impl Export {
         let value = |definition: &Definition| Ok(super::reveal(&client, &definition.object)?.value);
         let values: Vec<SecretText> = definitions.iter().map(value).collect::<Result<_, CliError>>()?;
         let names: Vec<&EnvName> = definitions.iter().map(|definition| &definition.name).collect();
-        let file = write(&volatile::folder(context), &assignments(&names, &values))?;
+        let folder = volatile::folder(context);
+        let failed = |error| CliError::Write { path: folder.clone(), error };
+        let file = write(&folder, &assignments(&names, &values)).map_err(failed)?;
+        note(file.path(), volatile::is_in_memory(&folder), self.shell);
         match self.shell {
-            None => print(&format!("{}\n", file.display())),
-            Some(Shell::Bash) => print(&commands(&file, &names)),
+            None => print(&format!("{}\n", file.path().display()))?,
+            Some(Shell::Bash) => print(&commands(file.path(), &names))?,
         }
+        // Kept only once its path is told: nobody would remove it else.
+        file.keep().map_err(|error| failed(error.error))?;
+        Ok(())
     }
 }
 
-/// Writes the file and says where.
-fn write(folder: &Path, content: &[u8]) -> Result<PathBuf, CliError> {
-    let failed = |error| CliError::Write { path: folder.to_owned(), error };
-    let mut file: NamedTempFile =
-        tempfile::Builder::new().prefix("ampoule-export.").rand_bytes(12).tempfile_in(folder).map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    let (_, path) = file.keep().map_err(|error| failed(error.error))?;
-    let kind = if volatile::is_in_memory(folder) { "in memory" } else { "on a disk, which may keep traces of it" };
-    let _ = writeln!(io::stderr(), "note: the values are in {}, {kind}; remove it after use", path.display());
-    Ok(path)
+/// Writes the file, which is removed again unless it is kept.
+fn write(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("ampoule-export.").rand_bytes(12).tempfile_in(folder)?;
+    file.write_all(content)?;
+    Ok(file)
+}
+
+/// Says what the file leaves to do; the commands for a shell leave nothing, if it is in memory.
+fn note(path: &Path, in_memory: bool, shell: Option<Shell>) {
+    let kind = match (in_memory, shell) {
+        (true, Some(_)) => return,
+        (true, None) => "in memory; remove it after use",
+        (false, _) => "on a disk, which may keep traces of them",
+    };
+    let _ = writeln!(io::stderr(), "note: the values are in {}, {kind}", path.display());
 }
 
 /// Lines `NAME=value` as a POSIX shell reads them (XCU 2.2.2, Single-Quotes).
@@ -87,11 +98,13 @@ fn assignments(names: &[&EnvName], values: &[SecretText]) -> Zeroizing<Vec<u8>> 
     text
 }
 
+/// Removes the file before it assigns anything: a PATH in it would hide `rm`, and a variable that can't be set end the
+/// script.
 fn commands(file: &Path, names: &[&EnvName]) -> String {
     let path = format!("'{}'", file.display().to_string().replace('\'', r"'\''"));
     let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
     let export = if names.is_empty() { String::new() } else { format!("export {}\n", names.join(" ")) };
-    format!(". {path}\n{export}rm -f {path}\n")
+    format!("eval \"$(cat {path}; rm -f {path})\"\n{export}")
 }
 
 #[cfg(test)]
