@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ampoule_proto::call::CallError;
 
 use crate::config::ConfigError;
-use crate::domain::InvalidObject;
+use crate::domain::{InvalidObject, ObjectId};
 use crate::store::sqlite::VerifyError;
 
 /// Why a command was not done: a cause line, then a remedy line.
@@ -46,9 +46,12 @@ pub(super) enum CliError {
     EntriesDiffer,
     /// The value may not leave the vault.
     #[error(
-        "secret {object} is not revealable, so its value reaches containers only\nRefer to it from a container: ampoule://{object}."
+        "secret {object} is not revealable, or not by you: its value reaches containers only\nRefer to it from a container: ampoule://{object}."
     )]
-    NotRevealable { object: String },
+    NotRevealable { object: ObjectId },
+    /// The value is gone.
+    #[error("secret {object} is deleted, and its value destroyed\nStore it anew and refer to the new id.")]
+    Deleted { object: ObjectId },
     /// The daemon's answer lacks what it must have.
     #[error("the daemon's answer has no {what}\nUpdate the daemon and the command line together.")]
     Answer { what: &'static str },

@@ -74,9 +74,12 @@ fn describe(client: &Client, id: &ObjectId) -> Result<DescribeObjectResponse, Cl
 fn reveal(client: &Client, id: &ObjectId) -> Result<DescribeObjectResponse, CliError> {
     let request = DescribeObjectRequest { object_id: id.to_string() };
     let response: DescribeObjectResponse = client.call(method::DESCRIBE, &request)?;
+    if response.metadata.as_option().is_some_and(|metadata| metadata.deleted_at.is_set()) {
+        return Err(CliError::Deleted { object: id.clone() });
+    }
     // No stored value is empty.
     if response.value.is_empty() {
-        return Err(CliError::NotRevealable { object: id.to_string() });
+        return Err(CliError::NotRevealable { object: id.clone() });
     }
     Ok(response)
 }
