@@ -76,9 +76,20 @@ pub(super) enum CliError {
     /// What is printed can't be.
     #[error("standard output can't be written: {0}")]
     Output(io::Error),
+    /// A change was made, and its result can't be printed.
+    #[error("standard output can't be written: {error}\n{done} all the same.")]
+    DoneUnseen { error: io::Error, done: String },
 }
 
 impl CliError {
+    /// The error of a command that was done before this came in the way of saying so.
+    pub(super) fn after(self, done: String) -> Self {
+        match self {
+            Self::Output(error) => Self::DoneUnseen { error, done },
+            other => other,
+        }
+    }
+
     /// Says it on standard error; the exit code.
     pub(super) fn report(&self) -> ExitCode {
         // Who pipes into `head` has seen enough: the same silence as of a program that SIGPIPE ends.

@@ -42,6 +42,7 @@ impl Add {
             labels: self.labels.iter().map(label).collect(),
         };
         let made: VaultObjectMetadata = client.call(method::CREATE, &request)?;
-        print_metadata(&made.into(), self.output.output)
+        let done = format!("Secret {} is stored", made.object_id);
+        print_metadata(&made.into(), self.output.output).map_err(|error| error.after(done))
     }
 }

@@ -25,6 +25,6 @@ impl Delete {
         let if_version_matches = self.precondition.wire();
         let request = DeleteObjectRequest { object_id: id.clone(), if_version_matches };
         let Empty { .. } = context.client()?.call(method::DELETE, &request)?;
-        print(&format!("Deleted {id}\n"))
+        print(&format!("Deleted {id}\n")).map_err(|error| error.after(format!("Secret {id} is deleted")))
     }
 }

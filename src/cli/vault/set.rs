@@ -32,6 +32,7 @@ impl Set {
             if_version_matches: self.precondition.wire(),
         };
         let made: VaultObjectMetadata = client.call(method::UPDATE, &request)?;
-        print_metadata(&made.into(), self.output.output)
+        let done = format!("Version {} of secret {} is stored", made.version, made.object_id);
+        print_metadata(&made.into(), self.output.output).map_err(|error| error.after(done))
     }
 }
