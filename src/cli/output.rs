@@ -106,6 +106,12 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
+/// Prints a value and nothing else; on a terminal the line is ended too.
+pub(super) fn print_value(value: &str) -> Result<(), CliError> {
+    print(value)?;
+    if io::stdout().is_terminal() && !value.ends_with('\n') { print("\n") } else { Ok(()) }
+}
+
 /// Prints rows under headings: aligned on a terminal, separated by tabs elsewhere.
 pub(super) fn print_table<const N: usize>(
     context: &Context,

@@ -3,7 +3,7 @@
 use ampoule_proto::messages::namespace::cloud::vault::v1beta::DescribeObjectResponse;
 use serde::Serialize;
 
-use super::super::output::{Format, Metadata, OutputFlag, print, print_json};
+use super::super::output::{Format, Metadata, OutputFlag, print, print_json, print_value};
 use super::super::{CliError, Context};
 use super::Target;
 
@@ -36,7 +36,7 @@ impl Describe {
         let DescribeObjectResponse { metadata, value, previous, .. } = found;
         let metadata: Metadata = metadata.into_option().ok_or(CliError::Answer { what: "metadata" })?.into();
         match self.output.output {
-            Format::Table if self.reveal => print(&value),
+            Format::Table if self.reveal => print_value(&value),
             Format::Table => print(&metadata.text()),
             Format::Json => {
                 let value = self.reveal.then_some(&*value);
