@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use ampoule_proto::request::CONTAINER_REQUEST;
-use nix::sys::signal::{Signal, kill};
+use nix::libc;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SignalFd, siginfo};
 use nix::unistd::Pid;
 use oci_spec::runtime::{ProcessBuilder, RootBuilder, Spec};
-use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{CliError, Context, volatile};
 use super::request::ContainerRequest;
@@ -78,34 +79,59 @@ fn config(request: &ContainerRequest, rootfs: &Path) -> Result<String, CliError>
     built().map_err(|error| request.lacks(&format!("no OCI configuration can be made of it: {error}")))
 }
 
-/// Waits for the end, and hands on the signals that mean to end it.
+/// The signals that mean to end a container.
+const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Waits for the end, and hands on the signals that mean to bring it about.
 fn wait(mut command: Command) -> Result<ExitCode, CliError> {
     let failed = |error| CliError::System { what: "the shim can't be started", error };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
-        let mut term = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut child = command.spawn().map_err(failed)?;
-        loop {
-            tokio::select! {
-                status = child.wait() => return Ok(exit_code(status.map_err(failed)?)),
-                _ = term.recv() => hand_on(&child, Signal::SIGTERM),
-                _ = int.recv() => hand_on(&child, Signal::SIGINT),
-            }
+    let signals: SigSet = ENDING.into_iter().chain([Signal::SIGCHLD]).collect();
+    // For this process alone: a child begins with no signal blocked.
+    signals.thread_block().map_err(|errno| failed(errno.into()))?;
+    let source = SignalFd::new(&signals).map_err(|errno| failed(errno.into()))?;
+    let mut child = command.spawn().map_err(failed)?;
+    loop {
+        let signal = source.read_signal().map_err(|errno| failed(errno.into()))?;
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            return Ok(exit_code(status));
         }
-    })
+        if let Some(signal) = signal {
+            hand_on(&child, &signal);
+        }
+    }
 }
 
-fn hand_on(child: &Child, signal: Signal) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // It may have ended meanwhile.
+fn hand_on(child: &Child, signal: &siginfo) {
+    if let (Some(signal), Ok(pid)) = (to_hand_on(signal.ssi_signo, signal.ssi_code), i32::try_from(child.id())) {
+        // It is not reaped yet, so this is no other process.
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 
+/// What is typed at the terminal reaches the child by itself, and twice might mean something else.
+fn to_hand_on(number: u32, code: i32) -> Option<Signal> {
+    let signal = Signal::try_from(i32::try_from(number).ok()?).ok()?;
+    (ENDING.contains(&signal) && code != libc::SI_KERNEL).then_some(signal)
+}
+
 /// As a shell tells it: 128 and the signal's number for a process that a signal ended.
-fn exit_code(status: std::process::ExitStatus) -> ExitCode {
-    use std::os::unix::process::ExitStatusExt;
+fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_of_other_processes_are_handed_on() {
+        let number = |signal: Signal| u32::try_from(signal as i32).expect("a number");
+        for signal in ENDING {
+            assert_eq!(to_hand_on(number(signal), libc::SI_USER), Some(signal));
+            assert_eq!(to_hand_on(number(signal), libc::SI_QUEUE), Some(signal));
+            assert_eq!(to_hand_on(number(signal), libc::SI_KERNEL), None, "{signal} was typed");
+        }
+        assert_eq!(to_hand_on(number(Signal::SIGCHLD), libc::SI_USER), None);
+    }
 }
