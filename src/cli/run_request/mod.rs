@@ -5,11 +5,12 @@ mod request;
 mod rootfs;
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::ValueEnum;
+use clap::error::ErrorKind;
 
 use super::{CliError, Context, usage};
 use request::ContainerRequest;
@@ -18,6 +19,7 @@ use request::ContainerRequest;
 ///
 /// The request is JSON: name, image_ref, args, environment and env_vars. It travels as an annotation, and the runtime
 /// shim puts the values in: neither this command nor the engine ever holds one. The exit code is the container's.
+/// With podman it is the shim's settings that say which daemon is asked, not --socket.
 #[derive(clap::Args)]
 pub(super) struct RunRequest {
     /// The request, or - for standard input
@@ -87,6 +89,11 @@ fn find_shim(context: &Context) -> Result<PathBuf, CliError> {
             .to_owned(),
         remedy: "Install it with `make install`.".to_owned(),
     })
+}
+
+/// Whether a person is there, so that the container gets a terminal of its own.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// A program of the machine.

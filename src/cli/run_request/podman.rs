@@ -28,19 +28,29 @@ pub(super) fn run(
     if !podman.default_runtime_is_the_shim()? {
         command.arg("--runtime").arg(shim);
     }
-    command.arg("run");
+    command.args(["run", "--interactive"]);
+    if super::has_terminal() {
+        command.arg("--tty");
+    }
     if remove {
         command.arg("--rm");
     }
     command.args(request.name.iter().map(|name| format!("--name={name}")));
-    let annotation = format!("{CONTAINER_REQUEST}={}", request.json);
-    command.arg("--annotation").arg(if podman.reads_annotations_as_csv()? {
-        csv_field(&annotation)
-    } else {
-        annotation
-    });
+    command.arg("--annotation").arg(annotation(request, podman.reads_annotations_as_csv()?)?);
     command.arg("--").arg(image).args(&request.args);
     Err(podman.failed(&command.exec().to_string()))
+}
+
+/// The whole request, for the shim.
+fn annotation(request: &ContainerRequest, csv: bool) -> Result<String, CliError> {
+    // The kernel takes no argument of more than 32 pages, its NUL included (execve(2)).
+    const MOST: usize = 128 * 1024 - 1;
+    let annotation = format!("{CONTAINER_REQUEST}={}", request.json);
+    let annotation = if csv { csv_field(&annotation) } else { annotation };
+    if annotation.len() > MOST {
+        return Err(request.lacks("longer than the 128 KiB that podman can be given in one argument"));
+    }
+    Ok(annotation)
 }
 
 struct Podman<'a> {

@@ -1,7 +1,6 @@
 //! A container of a root file system, by a runtime itself.
 
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -60,14 +59,13 @@ pub(super) fn run(context: &Context, request: &ContainerRequest, target: &Target
 fn config(request: &ContainerRequest, rootfs: &Path) -> Result<String, CliError> {
     let built = || {
         let mut spec = Spec::default();
-        let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         let env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"];
         let mut process = ProcessBuilder::default()
             .args(request.args.clone())
             .env(env.map(str::to_owned))
             .cwd("/")
             .no_new_privileges(true)
-            .terminal(terminal)
+            .terminal(super::has_terminal())
             .build()?;
         process.set_rlimits(None);
         spec.set_process(Some(process));
