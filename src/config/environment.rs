@@ -1,6 +1,8 @@
 //! The environment that settings come from, and the places that follow from it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +11,11 @@ use clap::ValueEnum;
 use super::{AuditSink, ClientFlags, ConfigError, Flags, xdg};
 
 /// The variables of a process, and the user whom it runs as. Tests make their own.
-#[derive(Clone, Debug, Default)]
+///
+/// Not `Debug`: people keep secrets in there.
+#[derive(Clone, Default)]
 pub struct Environment {
-    variables: HashMap<String, String>,
+    variables: HashMap<OsString, OsString>,
     uid: u32,
 }
 
@@ -22,15 +26,12 @@ impl Environment {
     /// The environment of this process.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads it")]
     pub fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self { variables: std::env::vars_os().filter_map(text).collect(), uid: nix::unistd::geteuid().as_raw() }
+        Self { variables: std::env::vars_os().collect(), uid: nix::unistd::geteuid().as_raw() }
     }
 
     /// An environment of these variables and this user.
     pub fn new<const N: usize>(variables: [(&str, &str); N], uid: u32) -> Self {
-        let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let owned = variables.map(|(name, value)| (name.into(), value.into()));
         Self { variables: owned.into(), uid }
     }
 
@@ -70,8 +71,9 @@ impl Environment {
 
     /// The folders in which programs are looked for.
     pub fn program_dirs(&self) -> Vec<PathBuf> {
-        let path = self.text("PATH").unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        path.split(':').filter(|folder| folder.starts_with('/')).map(PathBuf::from).collect()
+        let usual = OsStr::new("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        let path = self.set("PATH").unwrap_or(usual);
+        std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect()
     }
 
     /// Whether the shim's settings file is named, so that it must not be chosen for it.
@@ -81,7 +83,7 @@ impl Environment {
 
     /// Whether the user asked for no colours (<https://no-color.org>).
     pub fn no_color(&self) -> bool {
-        self.text("NO_COLOR").is_some() || self.text("TERM") == Some("dumb")
+        self.set("NO_COLOR").is_some() || self.set("TERM").is_some_and(|terminal| terminal == "dumb")
     }
 
     pub(super) fn passphrase_credential(&self) -> Option<PathBuf> {
@@ -97,7 +99,7 @@ impl Environment {
             keyfile: self.path("AMPOULE_KEYFILE").map(Path::to_owned),
             passphrase_file: self.path("AMPOULE_PASSPHRASE_FILE").map(Path::to_owned),
             log_format: self.choice("AMPOULE_LOG_FORMAT")?,
-            log_level: self.text("AMPOULE_LOG_LEVEL").map(str::to_owned),
+            log_level: self.text("AMPOULE_LOG_LEVEL").map(Cow::into_owned),
             versions_kept: self.number("AMPOULE_VERSIONS_KEPT")?,
             audit_sink: self.sink("AMPOULE_AUDIT_SINK")?,
         })
@@ -109,19 +111,24 @@ impl Environment {
     }
 
     /// A variable that is set to something.
-    fn text(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    fn set(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     fn path(&self, name: &str) -> Option<&Path> {
-        self.text(name).map(Path::new)
+        self.set(name).map(Path::new)
+    }
+
+    /// What is not UTF-8 makes no sense either, and is to be refused where it is read.
+    fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.set(name).map(OsStr::to_string_lossy)
     }
 
     fn choice<T: ValueEnum>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let names = T::value_variants().iter().filter_map(T::to_possible_value);
         let expected = || names.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(" or ");
-        T::from_str(text, false).map(Some).map_err(|_| ConfigError::Variable { name, expected: expected() })
+        T::from_str(&text, false).map(Some).map_err(|_| ConfigError::Variable { name, expected: expected() })
     }
 
     fn sink(&self, name: &'static str) -> Result<Option<AuditSink>, ConfigError> {
