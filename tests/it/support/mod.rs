@@ -16,4 +16,5 @@ pub(crate) mod rig;
 pub(crate) mod rootfs;
 pub(crate) mod rpc;
 pub(crate) mod search;
+pub(crate) mod terminal;
 pub(crate) mod wire;

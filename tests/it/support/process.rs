@@ -24,7 +24,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// The exit code as a shell would give it.
     pub(crate) fn code(&self) -> i32 {
-        self.status.code().or_else(|| self.status.signal().map(|signal| 128 + signal)).expect("exited or killed")
+        exit_code(self.status)
     }
 
     pub(crate) fn out(&self) -> String {
@@ -44,6 +44,11 @@ impl Ran {
 }
 
 /// A program under way, killed if it is dropped before its end.
+/// The exit code as a shell would give it.
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("exited or killed")
+}
+
 pub(crate) struct Job {
     child: Child,
     stdout: File,
