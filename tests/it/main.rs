@@ -4,6 +4,7 @@ mod audit;
 mod canary;
 mod cli_bad_input;
 mod cli_prompts;
+mod cli_transcripts;
 mod crash_daemon;
 mod crash_phases;
 mod crash_shim;

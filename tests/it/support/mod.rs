@@ -17,4 +17,5 @@ pub(crate) mod rootfs;
 pub(crate) mod rpc;
 pub(crate) mod search;
 pub(crate) mod terminal;
+pub(crate) mod transcript;
 pub(crate) mod wire;
