@@ -3,6 +3,7 @@
 mod audit;
 mod canary;
 mod cli_bad_input;
+mod cli_export;
 mod cli_output;
 mod cli_prompts;
 mod cli_transcripts;
