@@ -7,6 +7,7 @@ mod cli_export;
 mod cli_output;
 mod cli_prompts;
 mod cli_transcripts;
+mod cli_values;
 mod crash_daemon;
 mod crash_phases;
 mod crash_shim;
