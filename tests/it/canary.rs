@@ -15,7 +15,7 @@ use crate::support::search::Needle;
 const OF_THE_MACHINE: [&str; 5] = ["/run/runc", "/run/crun", "/run/containers", "/run/libpod", "/run/ampoule"];
 
 /// Every place that holds the value, but for the containers' own processes.
-fn places(needle: &Needle, engine: &dyn Engine, id: &str) -> Vec<PathBuf> {
+pub(crate) fn places(needle: &Needle, engine: &dyn Engine, id: &str) -> Vec<PathBuf> {
     let site = engine.site();
     let inside = ["/run", "/dev/shm"].map(|path| site.realm.outside(path));
     let inside = inside.iter().map(PathBuf::as_path);

@@ -17,6 +17,7 @@ mod inheritance;
 mod injection;
 mod race;
 mod refusal;
+mod run_request;
 mod strace;
 mod support;
 mod tamper;

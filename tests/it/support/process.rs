@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -43,12 +44,12 @@ impl Ran {
     }
 }
 
-/// A program under way, killed if it is dropped before its end.
 /// The exit code as a shell would give it.
 pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("exited or killed")
 }
 
+/// A program under way, killed if it is dropped before its end.
 pub(crate) struct Job {
     child: Child,
     stdout: File,
@@ -76,6 +77,29 @@ impl Job {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has written to standard output so far.
+    fn said(&self) -> String {
+        let mut bytes = vec![0; 4096];
+        // The place in the file is the program's.
+        let read = self.stdout.read_at(&mut bytes, 0).expect("temporary file");
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    }
+
+    /// Waits until it has written this to standard output.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        wait_until(&format!("it says \"{text}\""), || {
+            let ended = self.child.try_wait().expect("wait").is_some();
+            let has_said = self.said().contains(text);
+            assert!(has_said || !ended, "it ended: {}", String::from_utf8_lossy(&content(&mut self.stderr)));
+            has_said
+        });
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("signal");
     }
 
     /// Kills it, if it is still there, as `kill -9` does.

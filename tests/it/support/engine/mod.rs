@@ -5,7 +5,7 @@ mod podman;
 mod site;
 
 pub(crate) use bare::Bare;
-pub(crate) use podman::Podman;
+pub(crate) use podman::{IMAGE, Podman};
 pub(crate) use site::{Kind, ShimSettings, Site};
 
 use super::bundle::Request;

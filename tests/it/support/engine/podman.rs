@@ -1,6 +1,7 @@
 //! podman with storage, configuration and runtime of the test's own.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Engine, Kind, Site};
@@ -8,7 +9,8 @@ use crate::support::bundle::Request;
 use crate::support::process::Ran;
 use crate::support::programs;
 
-const IMAGE: &str = "localhost/ampoule-test";
+/// The only image there is.
+pub(crate) const IMAGE: &str = "localhost/ampoule-test";
 
 /// podman, started as root.
 pub(crate) struct Podman {
@@ -43,8 +45,11 @@ impl Podman {
         let settings = self.site.shim_config.as_ref();
         let settings = settings.map_or(String::new(), |path| format!(", \"AMPOULE_SHIM_CONFIG={}\"", path.display()));
         let folder = self.site.folder().display();
+        let cgroups = if self.site.kind == Kind::Crun { "cgroups = \"disabled\"\n" } else { "" };
         format!(
             "[containers]\n\
+             netns = \"none\"\n\
+             {cgroups}\
              default_ulimits = [\"nofile=20000:20000\", \"nproc=1024:1024\"]\n\
              [network]\n\
              network_config_dir = \"{folder}/networks\"\n\
@@ -59,7 +64,8 @@ impl Podman {
         )
     }
 
-    fn runtime_name(&self) -> String {
+    /// What the settings call the runtime; it is not the default one.
+    pub(crate) fn runtime_name(&self) -> String {
         self.site.program.file_name().expect("program").to_string_lossy().into_owned()
     }
 
@@ -67,13 +73,21 @@ impl Podman {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let folder = self.site.folder();
         let mut command = Command::new(programs::system("podman", "podman"));
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", folder).current_dir(folder);
-        command.env("CONTAINERS_CONF", folder.join("containers.conf"));
-        for (option, name) in [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")] {
-            command.arg(option).arg(folder.join(name));
-        }
-        command.args(["--runtime", &self.runtime_name()]).args(args);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(folder);
+        command.envs(self.env()).args(self.places()).args(["--runtime", &self.runtime_name()]).args(args);
         command
+    }
+
+    /// The environment in which podman finds its settings.
+    pub(crate) fn env(&self) -> [(&'static str, PathBuf); 2] {
+        let folder = self.site.folder();
+        [("HOME", folder.to_owned()), ("CONTAINERS_CONF", folder.join("containers.conf"))]
+    }
+
+    /// The arguments that say where podman keeps everything.
+    pub(crate) fn places(&self) -> Vec<String> {
+        let place = |(option, name)| format!("{option}={}", self.site.folder().join(name).display());
+        [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")].map(place).into()
     }
 
     pub(crate) fn call(&self, args: &[&str]) -> Ran {
@@ -83,11 +97,10 @@ impl Podman {
     /// `podman run` or `podman create` with these options.
     pub(crate) fn launch(&self, command: &[&str], request: &Request) -> Ran {
         let mut podman = self.command(command);
-        podman.args(["--network", "none", "--hostname", "test"]);
-        match self.site.kind {
-            Kind::Runc => podman.args(["--cgroup-parent", &self.site.cgroup.0]),
-            Kind::Crun => podman.arg("--cgroups=disabled"),
-        };
+        podman.args(["--hostname", "test"]);
+        if self.site.kind == Kind::Runc {
+            podman.args(["--cgroup-parent", &self.site.cgroup.0]);
+        }
         for (name, value) in &request.env {
             podman.arg("--env").arg(format!("{name}={value}"));
         }

@@ -31,7 +31,7 @@ impl Kind {
     }
 
     /// What it needs before its command to work on any machine.
-    fn options(self) -> &'static [&'static str] {
+    pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Self::Runc => &[],
             Self::Crun => &["--cgroup-manager=disabled"],
