@@ -176,15 +176,16 @@ impl Scene {
 
 /// Kills; the guard is the one that the helper has started.
 fn strike(victim: Victim, helpers: &[u32], job: &mut Job) {
+    // Who is who has to be known before the first blow: the others may go when one has gone.
+    let is_struck = |pid: &u32| {
+        let is_guard = helpers.contains(&parent(*pid));
+        if is_guard { victim.includes_guard() } else { victim.includes_helper() }
+    };
+    let struck: Vec<u32> = helpers.iter().copied().filter(is_struck).collect();
     if victim.includes_caller() {
         job.kill();
     }
-    for &pid in helpers {
-        let is_guard = helpers.contains(&parent(pid));
-        if (is_guard && victim.includes_guard()) || (!is_guard && victim.includes_helper()) {
-            kill_9(pid);
-        }
-    }
+    struck.into_iter().for_each(kill_9);
 }
 
 fn parent(pid: u32) -> u32 {
@@ -235,7 +236,8 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
         gate.wait_until_reached();
         let helpers = site.helpers(0);
         let feeds = |pid: &u32| helpers.iter().any(|&other| parent(other) == *pid);
-        helpers.iter().copied().filter(feeds).for_each(kill_9);
+        let feeding: Vec<u32> = helpers.iter().copied().filter(feeds).collect();
+        feeding.into_iter().for_each(kill_9);
         gate.open();
         let ran = job.wait();
         assert!(ran.code() != 0 && ran.stdout.is_empty(), "{phase}: exit {}, {}", ran.code(), ran.out());
