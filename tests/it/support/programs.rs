@@ -26,7 +26,8 @@ pub(crate) fn shim_with_phases() -> PathBuf {
     let path = env::var_os("AMPOULE_TEST_SHIM_PHASES").map(PathBuf::from).unwrap_or_default();
     assert!(
         path.is_file(),
-        "AMPOULE_TEST_SHIM_PHASES is {path:?}, not a shim that can be stopped: run `make test`, which builds one"
+        "AMPOULE_TEST_SHIM_PHASES is \"{}\", not a shim that can be stopped: run `make test`, which builds one",
+        path.display()
     );
     path
 }
