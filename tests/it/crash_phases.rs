@@ -107,7 +107,9 @@ impl Scene {
                 1 => &VICTIMS[..3],
                 _ => &VICTIMS[..],
             };
-            victims.iter().for_each(|&victim| self.round(phase, started, victim));
+            for &victim in victims {
+                self.round(phase, started, victim);
+            }
         }
     }
 
@@ -125,7 +127,9 @@ impl Scene {
         wait_until(&what, || site.helpers(job.pid()).len() == started);
         strike(victim, &site.helpers(job.pid()), &mut job);
         gate.open();
-        also.map(Gate::open);
+        if let Some(also) = also {
+            also.open();
+        }
         self.assert_outcome(phase, victim, &job.wait());
         self.assert_nothing_stays(&what);
         if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "fifo-made") {
