@@ -1,21 +1,24 @@
 //! Any text as a settings file: it is refused, or the settings make sense. Neither takes long or much memory.
 #![no_main]
 
-use std::fs;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use ampoule::config::{Environment, Flags, RootKeySettings, Settings};
 use ampoule_shim::config as shim;
 use libfuzzer_sys::fuzz_target;
-use tempfile::TempDir;
 
-static FOLDER: LazyLock<TempDir> =
-    LazyLock::new(|| TempDir::with_prefix_in("ampoule-fuzz", "/dev/shm").expect("a folder"));
+/// Without a name, so that nothing is left of it however this process ends.
+static FILE: LazyLock<File> = LazyLock::new(|| tempfile::tempfile_in("/dev/shm").expect("a file"));
 
 fuzz_target!(|text: &str| {
-    let path = FOLDER.path().join("ampoule.yaml");
-    fs::write(&path, text).expect("written");
+    FILE.set_len(0).expect("empty");
+    FILE.write_all_at(text.as_bytes(), 0).expect("written");
+    let path = PathBuf::from(format!("/proc/self/fd/{}", FILE.as_raw_fd()));
     let named = [("AMPOULE_CONFIG", path.to_str().expect("UTF-8"))];
     match Settings::load(&Environment::new(named, 0), &Flags::default()) {
         Ok(settings) => {
