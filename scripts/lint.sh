@@ -9,6 +9,11 @@ command -v cargo-deny >/dev/null || { echo "error: cargo-deny is missing: run \`
 shellcheck --severity warning .ci/run scripts/*.sh tests/*.sh
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
+# The fuzz crate has a lock of its own, which has to follow this one's.
+cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null || {
+    echo "error: run \`cargo update --workspace --manifest-path fuzz/Cargo.toml\`" >&2
+    exit 1
+}
 cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 # The documentation is read in the source, where a link to a private item leads somewhere too.
 RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
