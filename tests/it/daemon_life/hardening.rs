@@ -117,7 +117,7 @@ fn another_process_of_its_user_cannot_look_inside() {
     let home = Home::new();
     // The user can reach neither root's folders nor what cargo built there.
     let program = home.folder().join("ampoule");
-    fs::copy(programs::ampoule(), &program).expect("a copy of the program");
+    programs::copy(&programs::ampoule(), &program);
     let mut command = Command::new(&program);
     let daemon = home.command();
     command.args(daemon.get_args()).envs(daemon.get_envs().filter_map(|(name, value)| Some((name, value?))));

@@ -78,7 +78,7 @@ fn what_is_not_there_is_named(rig: &Rig<Bare>) {
 fn alone(rig: &Rig<Bare>) -> Command {
     let site = rig.engine.site();
     let copy = site.folder().join("alone");
-    fs::copy(programs::ampoule(), &copy).expect("copy");
+    programs::copy(&programs::ampoule(), &copy);
     let mut command = Command::new(copy);
     command.args(["run-request", "web.json"]).env_clear().env("AMPOULE_SOCKET", rig.daemon.socket());
     rig.engine.set_up(&mut command);

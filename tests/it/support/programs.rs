@@ -2,6 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::process;
 
 /// The daemon and command line.
 pub(crate) fn ampoule() -> PathBuf {
@@ -30,6 +33,15 @@ pub(crate) fn shim_with_phases() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Copies a program to run it from there.
+///
+/// Another process does it: while this one has the copy open for writing, other tests start processes, which have it open
+/// until they execute something. Who would run the copy before that is told "text file busy".
+#[track_caller]
+pub(crate) fn copy(program: &Path, to: &Path) {
+    process::run(Command::new(system("cp", "coreutils")).arg("--").arg(program).arg(to), b"").ok();
 }
 
 /// A program of the machine. A missing one fails the test: what isn't run isn't shown.

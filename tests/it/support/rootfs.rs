@@ -13,7 +13,7 @@ pub(crate) fn build(folder: &Path) {
     for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
         fs::create_dir_all(folder.join(name)).expect("rootfs");
     }
-    fs::copy(&busybox, folder.join("bin/busybox")).expect("rootfs");
+    programs::copy(&busybox, &folder.join("bin/busybox"));
     for applet in process::run(Command::new(&busybox).arg("--list"), b"").ok().out().lines() {
         if applet != "busybox" {
             symlink("busybox", folder.join("bin").join(applet)).expect("rootfs");
