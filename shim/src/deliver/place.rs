@@ -75,8 +75,11 @@ impl Place {
             return Ok(Reading::Swapped);
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let Ok(fd) = openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) else {
-            return Ok(Reading::Unreadable);
+        let fd = match openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) {
+            Ok(fd) => fd,
+            // It was there a moment ago, or is there now: another create came between the look and the open.
+            Err(Errno::ENOENT) if self.stat(&self.name).is_some() => return Ok(Reading::Swapped),
+            Err(_) => return Ok(Reading::Unreadable),
         };
         match fstat(&fd) {
             Ok(stat) if is(&stat, SFlag::S_IFREG) => self.read_file(File::from(fd), &stat),
