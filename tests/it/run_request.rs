@@ -33,7 +33,13 @@ trait Runner: Engine + Sized {
 
 /// A container that runs this script.
 fn script<E: Runner>(rig: &Rig<E>, script: &str) -> Value {
-    json!({ "name": "web", "image_ref": rig.engine.image(), "args": ["sh", "-c", script] })
+    json!({ "name": name(rig), "image_ref": rig.engine.image(), "args": ["sh", "-c", script] })
+}
+
+/// The container's name, which runc gives its control group too: no other test may have the same.
+fn name<E: Runner>(rig: &Rig<E>) -> String {
+    let folder = rig.engine.site().folder().file_name().expect("named").to_string_lossy();
+    format!("web-{}", folder.trim_start_matches('.'))
 }
 
 /// `ampoule run-request` on a file of the engine's folder, or on standard input for `-`.
@@ -108,7 +114,7 @@ fn exit_codes_come_through<E: Runner>(rig: &Rig<E>) {
 fn a_signal_that_ends_the_container_comes_through<E: Runner>(rig: &Rig<E>) {
     let mut job = start(rig, &script(rig, "echo ready; sleep 1000"), b"");
     job.wait_for("ready");
-    rig.engine.kill("web");
+    rig.engine.kill(&name(rig));
     assert_eq!(end(rig, job).code(), 137);
 }
 
@@ -138,11 +144,11 @@ fn the_value_is_in_the_container_and_nowhere_else<E: Runner>(rig: &Rig<E>) {
     let mut job = start(rig, &request, b"");
     job.wait_for("ready");
     assert!(!needle.search_processes(|_| true).is_empty(), "the container has the value");
-    let found = places(&needle, &rig.engine, "web");
+    let found = places(&needle, &rig.engine, &name(rig));
     assert!(found.is_empty(), "running: {found:?}");
-    rig.engine.kill("web");
+    rig.engine.kill(&name(rig));
     end(rig, job);
-    let found = places(&needle, &rig.engine, "web");
+    let found = places(&needle, &rig.engine, &name(rig));
     assert!(found.is_empty(), "ended: {found:?}");
 }
 

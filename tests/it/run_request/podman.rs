@@ -43,9 +43,9 @@ fn the_shim_is_named_unless_it_is_the_default_already(rig: &Rig<Podman>) {
             .expect("request");
         let mut job = site.realm.start(command(rig, "web.json").args(arg), b"");
         job.wait_for("ready");
-        let inspected = rig.engine.call(&["inspect", "--format", "{{.OCIRuntime}}", "web"]).ok();
+        let inspected = rig.engine.call(&["inspect", "--format", "{{.OCIRuntime}}", &super::name(rig)]).ok();
         assert_eq!(inspected.out().trim(), runtime);
-        rig.engine.kill("web");
+        rig.engine.kill(&super::name(rig));
         assert_eq!(job.wait().code(), 137);
     }
 }
@@ -59,7 +59,7 @@ fn a_container_stays_unless_it_is_to_be_removed(rig: &Rig<Podman>) {
     kept.current_dir(site.folder()).envs(rig.engine.env());
     kept.args(rig.engine.places().iter().map(|place| format!("--engine-arg={place}")));
     site.realm.run(&mut kept).ok();
-    assert_eq!(names(), "web\n");
+    assert_eq!(names(), super::name(rig) + "\n");
 }
 
 fn what_is_not_there_is_named(rig: &Rig<Podman>) {

@@ -38,7 +38,7 @@ fn the_bundle_is_there_while_the_container_runs(rig: &Rig<Bare>) {
     let left = rig.engine.leftovers();
     assert_eq!(left.len(), 1, "what the other tests look for: {left:?}");
     assert!(left[0].join("config.json").is_file());
-    rig.engine.kill("web");
+    rig.engine.kill(&super::name(rig));
     assert_eq!(end(rig, job).code(), 137);
 }
 
