@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ampoule_proto::call::{self, CallError};
 use ampoule_proto::messages::ampoule::v1::{ResolveRequest, ResolveResponse};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tokio::time::{Instant, sleep, timeout_at};
 
 const METHOD: &str = "/ampoule.v1.InjectionService/Resolve";
@@ -22,7 +24,22 @@ pub fn resolve(
 ) -> Result<ResolveResponse, ClientError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|error| ClientError::Local { error })?;
-    runtime.block_on(with_retries(socket, request, Instant::from_std(deadline)))
+    let resolved = without_sigpipe(|| runtime.block_on(with_retries(socket, request, Instant::from_std(deadline))));
+    resolved.map_err(|errno| ClientError::Local { error: errno.into() })?
+}
+
+/// Runs without the signal that a daemon's death in the middle of a request brings: it would end the shim silently.
+///
+/// The runtime inherits what it would without the shim: the disposition stays, and the mask is put back.
+fn without_sigpipe<T>(run: impl FnOnce() -> T) -> nix::Result<T> {
+    let mut blocked = SigSet::empty();
+    blocked.add(Signal::SIGPIPE);
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let result = run();
+    // One that has come would be delivered as soon as the mask is back.
+    SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?.read_signal()?;
+    before.thread_set_mask()?;
+    Ok(result)
 }
 
 async fn with_retries(

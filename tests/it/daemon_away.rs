@@ -83,6 +83,29 @@ fn a_daemon_that_dies_mid_call_and_stays_away(kind: Kind) {
     assert!(rig.engine.site().containers().is_empty());
 }
 
+/// More than the socket holds: the rest is still to be sent when nobody is there any more.
+fn a_daemon_that_dies_in_the_middle_of_a_request(kind: Kind) {
+    let mut rig = Rig::impatient(kind);
+    let secret = rig.daemon.cli().add("alpha");
+    let name = |number: usize| format!("A{number}_{}", "X".repeat(500));
+    let request = (0..1000).fold(Request::printing_environment(), |request, number| {
+        request.env(&name(number), &format!("ampoule://{secret}"))
+    });
+    rig.daemon.signal(Signal::SIGSTOP);
+    let job = start_calling(&rig, &request);
+    wait_until("the shim waits for the daemon", || sleeps(job.pid()));
+    rig.daemon.kill();
+    let ran = job.wait();
+    assert_eq!(ran.code(), 1, "{}", ran.err());
+    assert!(ran.err().contains(rig.daemon.socket().to_str().expect("UTF-8")), "{}", ran.err());
+    assert!(rig.engine.site().containers().is_empty());
+}
+
+fn sleeps(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the shim lives");
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S"))
+}
+
 fn a_daemon_that_does_not_answer(kind: Kind) {
     let rig = Rig::impatient(kind);
     let request = asking(&rig);
@@ -106,6 +129,7 @@ on_each_kind!(
     a_daemon_that_comes_within_the_deadline_is_waited_for,
     an_absent_daemon_is_named_in_the_error,
     a_daemon_that_dies_mid_call_and_stays_away,
+    a_daemon_that_dies_in_the_middle_of_a_request,
     a_daemon_that_does_not_answer,
     a_socket_of_somebody_else_is_not_asked,
 );
