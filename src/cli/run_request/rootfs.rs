@@ -1,6 +1,7 @@
 //! A container of a root file system, by a runtime itself.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -36,7 +37,10 @@ pub(super) fn run(context: &Context, request: &ContainerRequest, target: &Target
     let rootfs = rootfs.map_err(|error| CliError::Read { path: target.rootfs.to_owned(), error })?;
     let folder = volatile::folder(context);
     let failed = |error| CliError::Write { path: folder.clone(), error };
-    let bundle = tempfile::Builder::new().prefix("ampoule-run.").tempdir_in(&folder).map_err(failed)?;
+    // What a request holds as it stands is not for everybody either.
+    let private = fs::Permissions::from_mode(0o700);
+    let bundle = tempfile::Builder::new().prefix("ampoule-run.").permissions(private).tempdir_in(&folder);
+    let bundle = bundle.map_err(failed)?;
     fs::write(bundle.path().join("config.json"), config(request, &rootfs)?).map_err(failed)?;
 
     let mut command = Command::new(&target.shim);

@@ -1,6 +1,7 @@
 //! What is particular to a root file system and a runtime.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -38,6 +39,7 @@ fn the_bundle_is_there_while_the_container_runs(rig: &Rig<Bare>) {
     let left = rig.engine.leftovers();
     assert_eq!(left.len(), 1, "what the other tests look for: {left:?}");
     assert!(left[0].join("config.json").is_file());
+    assert_eq!(fs::metadata(&left[0]).expect("bundle").mode() & 0o7777, 0o700, "the request is its owner's alone");
     rig.engine.kill(&super::name(rig));
     assert_eq!(end(rig, job).code(), 137);
 }
