@@ -15,6 +15,7 @@ use crate::support::engine::{Engine, on_every_engine};
 use crate::support::process::{Job, Ran, wait_until};
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
+use crate::support::terminal::Terminal;
 
 /// An engine that `run-request` can start a container by.
 trait Runner: Engine + Sized {
@@ -50,8 +51,12 @@ fn command<E: Runner>(rig: &Rig<E>, file: &str) -> Command {
     command
 }
 
-fn start<E: Runner>(rig: &Rig<E>, request: &Value, stdin: &[u8]) -> Job {
+fn write<E: Runner>(rig: &Rig<E>, request: &Value) {
     fs::write(rig.engine.site().folder().join("web.json"), request.to_string()).expect("request");
+}
+
+fn start<E: Runner>(rig: &Rig<E>, request: &Value, stdin: &[u8]) -> Job {
+    write(rig, request);
     rig.engine.site().realm.start(&mut command(rig, "web.json"), stdin)
 }
 
@@ -124,6 +129,19 @@ fn standard_input_comes_through<E: Runner>(rig: &Rig<E>) {
     assert!(ran.stdout == input, "{} of {} bytes came back", ran.stdout.len(), input.len());
 }
 
+/// Whoever starts it at a terminal talks to it.
+fn at_a_terminal_the_container_has_one_too<E: Runner>(rig: &Rig<E>) {
+    write(rig, &script(rig, "test -t 0 && test -t 1 && echo ready; read line; echo heard $line; read line; exit 3"));
+    let mut terminal = Terminal::start_by(&command(rig, "web.json"), |command| rig.engine.site().realm.spawn(command));
+    terminal.wait_for("ready");
+    terminal.write(b"hello\r");
+    terminal.wait_for("heard hello");
+    terminal.write(b"\r");
+    let closed = terminal.close();
+    assert_eq!(closed.code, 3, "{}", closed.shown);
+    assert!(closed.is_restored);
+}
+
 /// A supervisor ends what it started; the container is told, and decides how to end.
 fn sigterm_ends_the_container<E: Runner>(rig: &Rig<E>) {
     for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT"), (Signal::SIGHUP, "HUP")] {
@@ -172,6 +190,7 @@ on_every_engine!(
     exit_codes_come_through,
     a_signal_that_ends_the_container_comes_through,
     standard_input_comes_through,
+    at_a_terminal_the_container_has_one_too,
     sigterm_ends_the_container,
     the_value_is_in_the_container_and_nowhere_else,
     what_cannot_be_resolved_creates_no_container,

@@ -1,9 +1,10 @@
 //! A terminal, and somebody who types at it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -42,12 +43,18 @@ pub(crate) struct Closed {
 impl Terminal {
     /// Starts a command whose environment was given as a whole.
     pub(crate) fn start(command: &Command) -> Self {
+        Self::start_by(command, Command::spawn)
+    }
+
+    /// The same by `spawn`.
+    pub(crate) fn start_by(command: &Command, spawn: impl FnOnce(&mut Command) -> io::Result<Child>) -> Self {
         let person = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
         let program = || other_side(&person);
         let mut leader = Command::new(programs::system("setsid", "util-linux"));
         leader.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
         leader.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let child = leader.stdin(program()).stdout(program()).stderr(program()).spawn().expect("setsid");
+        leader.current_dir(command.get_current_dir().unwrap_or(Path::new("/")));
+        let child = spawn(leader.stdin(program()).stdout(program()).stderr(program())).expect("setsid");
         let (program, shown) = (program(), Arc::default());
         let person = File::from(OwnedFd::from(person));
         let reader = read_in_background(person.try_clone().expect("file handle"), Arc::clone(&shown));
