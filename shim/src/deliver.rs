@@ -18,9 +18,13 @@ mod sys;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc::STDERR_FILENO;
+use nix::sys::stat::Mode;
 use zeroize::Zeroizing;
 
 use crate::args::Args;
@@ -48,6 +52,7 @@ pub fn deliver(
 ) -> Result<Infallible, DeliverError> {
     let mut edits = Edits::new(spec);
     fill(&mut edits)?;
+    let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
     match place.make_fifo() {
         Ok(fifo) => {
             let delivery = Delivery::prepare(place, fifo)?;
@@ -58,6 +63,20 @@ pub fn deliver(
             shadow::deliver(place, edits.apply(), runtime, args, run_dir)
         }
         Err(errno) => Err(DeliverError::step("make a FIFO in the bundle")(errno)),
+    }
+}
+
+/// Opens what standard descriptors are closed, until the runtime finds them closed again.
+///
+/// The helper gives away its standard ones, so none that it needs may have their numbers.
+fn occupy_standard_descriptors() -> nix::Result<Vec<OwnedFd>> {
+    let mut opened = Vec::new();
+    loop {
+        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+        if null.as_raw_fd() > STDERR_FILENO {
+            return Ok(opened);
+        }
+        opened.push(null);
     }
 }
 

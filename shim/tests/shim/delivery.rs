@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -116,4 +117,23 @@ fn two_creates_on_one_bundle_never_get_the_placeholder() {
         }
     }
     site.assert_pristine(CONFIG);
+}
+
+#[test]
+fn closed_standard_descriptors_are_no_obstacle() {
+    for closed in ["<&-", "<&- >&-", "<&- >&- 2>&-"] {
+        let site = Site::new(CONFIG);
+        serve(&site.socket(), |_| Answer::Values);
+        let runtime = fs::read_to_string(site.path("runtime")).expect("reads");
+        let tells_a_file = runtime.replacen('\n', "\nexec >\"$3.told\"\n", 1);
+        fs::write(site.path("runtime"), tells_a_file).expect("writes the runtime");
+        let shim = site.shim();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("exec \"$@\" {closed}"), "sh"]).arg(shim.get_program()).args(["create", "--bundle"]);
+        shell.arg(site.bundle()).arg("c1").env_clear().env("AMPOULE_SHIM_CONFIG", site.path("shim.yaml"));
+        assert!(shell.status().expect("runs").success(), "{closed}");
+        let out = fs::read_to_string(site.path("bundle.told")).expect("reads");
+        assert!(told(&out, "first: ").contains("value of sec_a"), "{closed}: {out}");
+        site.assert_pristine(CONFIG);
+    }
 }
