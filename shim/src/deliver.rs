@@ -1,9 +1,9 @@
-//! Gets a filled-in config.json to the runtime without a file: through a FIFO whose last byte is withheld until the
-//! original is back in its place.
+//! Gets a filled-in config.json to the runtime without a file: through a FIFO that stays empty until the original is
+//! back in its place.
 //!
 //! The shim makes the FIFO, starts a helper that holds it, swaps config.json for a link to the helper's FIFO and becomes
-//! the runtime. When the runtime has opened the FIFO, the helper writes all but the last byte, puts the original back
-//! and only then writes the final `}`: the runtime can't go on before every later reader sees the placeholder again.
+//! the runtime. When the runtime has opened the FIFO, the helper puts the original back and only then writes: the
+//! runtime gets nothing before every later reader sees the placeholder again.
 //! When the helper is killed the runtime finds nothing to open, or the end of the file, and fails.
 //!
 //! Unsafe code is in [`sys`] alone.

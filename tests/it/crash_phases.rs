@@ -19,7 +19,7 @@ use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
 /// Every phase in order, and how many processes the shim has started by then.
-const PHASES: [(&str, usize); 15] = [
+const PHASES: [(&str, usize); 14] = [
     ("locked", 0),
     ("resolved", 0),
     ("fifo-made", 0),
@@ -32,7 +32,6 @@ const PHASES: [(&str, usize); 15] = [
     ("linked", 2),
     ("exchanged", 2),
     ("opened", 2),
-    ("fed", 2),
     ("restored", 2),
     (LAST, 1),
 ];
@@ -212,7 +211,7 @@ fn signals_do_not_stop_the_helper(kind: Kind) {
     let site = scene.rig.engine.site();
     let path = scene.bundle.path.to_str().expect("UTF-8");
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE] {
-        let gate = Gate::close(&site.realm, "fed");
+        let gate = Gate::close(&site.realm, "opened");
         let id = scene.rig.engine.fresh_id();
         let job = site.realm.start(&mut site.runtime(&["run", "--bundle", path, &id]), b"");
         gate.wait_until_reached();
@@ -234,7 +233,7 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
     let request = Request::sleeping().env("A", &format!("ampoule://{secret}"));
     let (podman, site) = (&rig.engine, rig.engine.site());
     podman.launch(&["create", "--name", "again"], &request).ok();
-    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "opened", "fed", "restored"] {
+    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "opened", "restored"] {
         let gate = Gate::close(&site.realm, phase);
         let job = site.realm.start(&mut podman.command(&["start", "again"]), b"");
         gate.wait_until_reached();

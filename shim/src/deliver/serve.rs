@@ -61,24 +61,21 @@ impl Delivery {
         [directory, self.fifo.as_raw_fd(), self.opens.as_fd().as_raw_fd(), self.pidfd.as_raw_fd()]
     }
 
-    /// Feeds the runtime, and puts the original back before it can go on.
+    /// Feeds the runtime, once the original is back where every later reader looks.
     ///
     /// At its end the FIFO is closed: crun reads to the end of the file, and a process takes long to end.
     pub(super) fn serve(mut self, text: &[u8], guard: Guard) {
-        let Some((last, head)) = text.split_last() else { return self.place.restore() };
         // Fewer turns for a large text; the default of 64 KiB also works.
         let size = text.len().clamp(64 << 10, 1 << 20);
         let _ = i32::try_from(size).map(|size| fcntl(&self.fifo, FcntlArg::F_SETPIPE_SZ(size)));
-        let fed = self.wait_for_runtime().and_then(|()| {
-            phase::at("opened");
-            self.write(head)
-        });
-        phase::at("fed");
-        self.place.restore();
+        let opened = self.wait_for_runtime();
+        phase::at("opened");
+        // The guard tries again, when the runtime has failed at an empty file.
+        let Ok(()) = self.place.heal() else { return };
         phase::at("restored");
         guard.dismiss();
-        if fed.is_ok() {
-            let _ = self.write(std::slice::from_ref(last));
+        if opened.is_ok() {
+            let _ = self.write(text);
         }
         phase::at("finished");
     }
