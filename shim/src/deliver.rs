@@ -20,6 +20,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -49,6 +50,7 @@ pub fn deliver(
     runtime: &Runtime,
     args: &Args,
     run_dir: &Path,
+    deadline: Instant,
 ) -> Result<Infallible, DeliverError> {
     let mut edits = Edits::new(spec);
     fill(&mut edits)?;
@@ -60,7 +62,7 @@ pub fn deliver(
         }
         Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
             edits.anchor(place.bundle())?;
-            shadow::deliver(place, edits.apply(), runtime, args, run_dir)
+            shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline)
         }
         Err(errno) => Err(DeliverError::step("make a FIFO in the bundle")(errno)),
     }

@@ -60,7 +60,7 @@ pub fn create(
         // crun's hooks get their own environment or none; runc's would inherit the filled one.
         if Dialect::of(runtime.name()) == Dialect::Go { edits.keep_from_hooks() } else { Ok(()) }
     };
-    Ok(deliver::deliver(&place, &spec, &fill, runtime, args, &environment.run_dir())?)
+    Ok(deliver::deliver(&place, &spec, &fill, runtime, args, &environment.run_dir(), deadline)?)
 }
 
 fn plain(args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {

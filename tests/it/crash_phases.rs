@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, Kind, on_each_kind};
 use crate::support::gate::{self, Gate};
-use crate::support::process::{Job, Ran, kill_9, wait_until};
+use crate::support::process::{Job, Ran, is_child_of_any, kill_9, wait_until};
 use crate::support::programs;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
@@ -36,7 +36,7 @@ const PHASES: [(&str, usize); 14] = [
     (LAST, 1),
 ];
 
-/// The runtime has everything, and the guard has gone.
+/// The runtime has everything; when it has ended, so has the guard.
 const LAST: &str = "finished";
 
 /// What is killed in a round.
@@ -181,7 +181,7 @@ impl Scene {
 fn strike(victim: Victim, helpers: &[u32], job: &mut Job) {
     // Who is who has to be known before the first blow: the others may go when one has gone.
     let is_struck = |pid: &u32| {
-        let is_guard = helpers.contains(&parent(*pid));
+        let is_guard = is_child_of_any(*pid, helpers);
         if is_guard { victim.includes_guard() } else { victim.includes_helper() }
     };
     let struck: Vec<u32> = helpers.iter().copied().filter(is_struck).collect();
@@ -189,12 +189,6 @@ fn strike(victim: Victim, helpers: &[u32], job: &mut Job) {
         job.kill();
     }
     struck.into_iter().for_each(kill_9);
-}
-
-fn parent(pid: u32) -> u32 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that waits");
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("PPid");
-    line.trim().parse().expect("a number")
 }
 
 fn killed_in_every_phase(kind: Kind) {
@@ -238,8 +232,7 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
         let job = site.realm.start(&mut podman.command(&["start", "again"]), b"");
         gate.wait_until_reached();
         let helpers = site.helpers(0);
-        let feeds = |pid: &u32| helpers.iter().any(|&other| parent(other) == *pid);
-        let feeding: Vec<u32> = helpers.iter().copied().filter(feeds).collect();
+        let feeding: Vec<u32> = helpers.iter().copied().filter(|&pid| !is_child_of_any(pid, &helpers)).collect();
         feeding.into_iter().for_each(kill_9);
         gate.open();
         let ran = job.wait();

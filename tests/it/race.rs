@@ -9,8 +9,7 @@ use crate::support::rig::Rig;
 
 const ROUNDS: u64 = 60;
 
-/// Either both containers get the value, or one of them is not made and its caller hears why. Never does a container
-/// see the reference in place of the value.
+/// Both containers get the value, whichever phase of the one the other meets.
 fn two_creates_on_one_bundle(rig: &Rig<Bare>) {
     let secret = rig.daemon.cli().add("alpha");
     let request = Request::printing_environment().env("A", &format!("ampoule://{secret}"));
@@ -21,7 +20,6 @@ fn two_creates_on_one_bundle(rig: &Rig<Bare>) {
     config["linux"].as_object_mut().expect("an object").remove("cgroupsPath");
     let bundle = Bundle::write(site.folder().join("shared"), &config);
     let path = bundle.path.to_str().expect("UTF-8");
-    let mut both = 0;
     for round in 0..ROUNDS {
         let ids = ["first", "second"].map(|which| format!("{name}-{which}-{round}"));
         let jobs = ids.each_ref().map(|id| {
@@ -30,23 +28,12 @@ fn two_creates_on_one_bundle(rig: &Rig<Bare>) {
             thread::sleep(Duration::from_micros(round * 500));
             job
         });
-        let mut served = 0;
         for ran in jobs.map(crate::support::process::Job::wait) {
-            assert!(!ran.out().contains("ampoule://"), "round {round}: a container saw the reference");
-            if ran.code() == 0 {
-                assert!(ran.out().contains("A=alpha\0"), "round {round}: {}", ran.out());
-                served += 1;
-            } else {
-                // The shim's own refusal, or the runtime's, whose text went to crun's second look for the other container.
-                let named = ["bundle", "config.json"].iter().any(|part| ran.err().contains(part));
-                assert!(ran.stdout.is_empty() && named, "round {round}: {}", ran.err());
-            }
+            assert!(ran.code() == 0 && ran.err().is_empty(), "round {round}: {}", ran.err());
+            assert!(ran.out().contains("A=alpha\0"), "round {round}: {}", ran.out());
         }
-        assert!(served >= 1, "round {round}: neither container was made");
-        both += u64::from(served == 2);
         assert!(bundle.is_pristine(), "round {round}: the bundle is not as it was");
     }
-    assert!(both > 0, "not once were both containers made");
 }
 
 on_every_runtime!(two_creates_on_one_bundle);

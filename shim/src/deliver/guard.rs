@@ -1,13 +1,14 @@
-//! The guard: a process that puts the original back if the helper is killed.
+//! The guard: a process that puts the original back if the helper is killed, and keeps the lock until all is read.
 //!
-//! The next create would do that too. But podman writes config.json before it calls a runtime, and can't write through
-//! a link that leads nowhere: its container would never start again.
+//! The next create would put it back too. But podman writes config.json before it calls a runtime, and can't write
+//! through a link that leads nowhere: its container would never start again.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 
 use nix::fcntl::OFlag;
+use nix::poll::PollTimeout;
 use nix::unistd::{ForkResult, pipe2};
 
 use super::serve::Delivery;
@@ -27,9 +28,9 @@ impl Guard {
         }
     }
 
-    /// Sends it away: the original is back.
-    pub(super) fn dismiss(mut self) {
-        // If it has been killed there is nobody to send away.
+    /// Tells it that the original is back.
+    pub(super) fn relieve(mut self) {
+        // If it has been killed there is nobody to tell.
         let _ = self.0.write_all(b".");
     }
 }
@@ -42,8 +43,13 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
     let word = helper.read_exact(&mut [0]);
     let killed = word.is_err_and(|error| error.kind() == ErrorKind::UnexpectedEof);
     // As long as the runtime lives it must find nothing: with the original it would start a container with references.
-    if killed && delivery.runtime_ends() {
-        delivery.restore();
+    if killed {
+        if delivery.runtime_ends(PollTimeout::NONE) {
+            delivery.restore();
+        }
+    } else {
+        // A create on this bundle would have its FIFO read by the runtime that this one's container is from.
+        delivery.wait_for_last_read();
     }
     sys::exit_now(0)
 }

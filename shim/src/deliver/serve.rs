@@ -73,10 +73,11 @@ impl Delivery {
         // The guard tries again, when the runtime has failed at an empty file.
         let Ok(()) = self.place.heal() else { return };
         phase::at("restored");
-        guard.dismiss();
+        guard.relieve();
         if opened.is_ok() {
             let _ = self.write(text);
         }
+        drop(self.fifo);
         phase::at("finished");
     }
 
@@ -85,10 +86,33 @@ impl Delivery {
         self.place.restore();
     }
 
-    /// Waits for the runtime's end; whether it has ended.
-    pub(super) fn runtime_ends(&self) -> bool {
+    /// Waits for the runtime's end; whether it has ended by then.
+    pub(super) fn runtime_ends(&self, within: PollTimeout) -> bool {
         let mut runtime = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        poll(&mut runtime, PollTimeout::NONE).is_ok()
+        poll(&mut runtime, within).is_ok_and(|ended| ended > 0)
+    }
+
+    /// Waits until the runtime reads nothing of the bundle any more: until its end, or that of its part in a `run`.
+    ///
+    /// crun opens config.json a second time, to keep a copy.
+    pub(super) fn wait_for_last_read(&self) {
+        while !self.runtime_ends(PollTimeout::from(10_u8)) && !self.has_started_container() {}
+    }
+
+    /// Whether a child of the runtime has become another program.
+    ///
+    /// runc's children run from a copy of it, but runc has read everything before it has any.
+    fn has_started_container(&self) -> bool {
+        let program = |pid: &str| {
+            let exe = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+            Some((exe.dev(), exe.ino()))
+        };
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.runtime)) else { return false };
+        let own = program(&self.runtime.to_string());
+        threads.flatten().any(|thread| {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            children.split_whitespace().any(|child| program(child) != own)
+        })
     }
 
     /// Waits until the runtime has the FIFO open.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use zeroize::Zeroizing;
@@ -24,6 +24,7 @@ pub(super) fn deliver(
     runtime: &Runtime,
     args: &Args,
     run_dir: &Path,
+    deadline: Instant,
 ) -> Result<Infallible, DeliverError> {
     let failed = |errno| DeliverError::step("make a bundle of its own in the run directory")(errno);
     // crun's `--config` names a file that the other bundle doesn't have.
@@ -32,7 +33,7 @@ pub(super) fn deliver(
     }
     let directory = make(place, run_dir).map_err(failed)?;
     let shadow = Place::open(&directory, None).ok_or_else(|| failed(Errno::ENOENT))?;
-    let shadow = shadow.lock(Instant::now() + Duration::from_secs(1))?;
+    let shadow = shadow.lock(deadline)?;
     shadow.heal()?;
     let fifo = shadow.make_fifo().map_err(failed)?;
     let delivery = Delivery::prepare(&shadow, fifo)?;

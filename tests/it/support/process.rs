@@ -1,6 +1,6 @@
 //! Running a program to its end, with a guard against one that hangs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
@@ -130,6 +130,13 @@ impl Drop for Job {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Whether one of the processes started this one, which may have gone.
+pub(crate) fn is_child_of_any(pid: u32, processes: &[u32]) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).and_then(|pid| pid.trim().parse().ok());
+    parent.is_some_and(|parent| processes.contains(&parent))
 }
 
 /// Kills a process, which may have done its work meanwhile.
