@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ampoule_proto::id::excerpt;
-
 use super::View;
 use crate::domain::{ObjectId, Timestamp, TokenId};
 
@@ -69,26 +67,23 @@ impl FromStr for ActorFilter {
     type Err = InvalidActor;
 
     fn from_str(text: &str) -> Result<Self, InvalidActor> {
-        let invalid = || InvalidActor { text: excerpt(text) };
         if let Some(name) = Self::TYPES.into_iter().find(|name| *name == text) {
             return Ok(Self::Type(name));
         }
         if text.starts_with(TokenId::PREFIX) {
-            return text.parse().map(Self::Token).map_err(|_| invalid());
+            return text.parse().map(Self::Token).map_err(|_| InvalidActor);
         }
-        text.parse().map(Self::Uid).map_err(|_| invalid())
+        text.parse().map(Self::Uid).map_err(|_| InvalidActor)
     }
 }
 
 /// A text that names no actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidActor {
-    text: String,
-}
+pub struct InvalidActor;
 
 impl fmt::Display for InvalidActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no actor: give a user id, a token id, or user, token, anonymous or daemon", self.text)
+        f.write_str("not an actor: expected a user id, a token id, or user, token, anonymous or daemon")
     }
 }
 

@@ -12,9 +12,10 @@ mod serve;
 mod vault;
 mod volatile;
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use client::Client;
@@ -73,6 +74,10 @@ pub fn main() -> ExitCode {
 
 /// Prints the help that was asked for, or what is wrong with the arguments.
 fn say(message: &clap::Error) -> Result<ExitCode, CliError> {
+    if let (Some(ContextValue::String(flag)), Some(fault)) = (message.get(ContextKind::InvalidArg), message.source()) {
+        // clap would repeat the argument, which may be a value that was put in the wrong place.
+        usage(message.kind(), &format!("{flag}: {fault}"));
+    }
     match message.print() {
         Err(error) if !message.use_stderr() => Err(CliError::Output(error)),
         _ => Ok(if message.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }),

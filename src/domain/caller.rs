@@ -4,8 +4,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use ampoule_proto::id::excerpt;
-
 /// Who sent a request, as far as that is certain, and which request it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -97,21 +95,19 @@ impl FromStr for TokenId {
         let tail = text.strip_prefix(Self::PREFIX).unwrap_or_default();
         let plain = tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if tail.is_empty() || tail.len() > 64 || !plain {
-            return Err(InvalidTokenId { text: excerpt(text) });
+            return Err(InvalidTokenId);
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-/// A text that is no token's identifier.
+/// A text that is no token's identifier; not repeated, since it may be the token itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidTokenId {
-    text: String,
-}
+pub struct InvalidTokenId;
 
 impl fmt::Display for InvalidTokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is not a token id: expected tok_ and lower-case letters and digits", self.text)
+        f.write_str("not a token id: expected tok_ and at most 64 lower-case letters and digits")
     }
 }
 
