@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 use crate::args::Args;
 use crate::phase;
 use crate::runtime::Runtime;
-use crate::spec::{Edits, Spec, SpecError};
+use crate::spec::Edits;
 
 pub use error::DeliverError;
 pub use place::{Locked, Place, Reading};
@@ -42,18 +42,15 @@ pub fn hide_memory() -> Result<(), DeliverError> {
     nix::sys::prctl::set_dumpable(false).map_err(DeliverError::step("hide its memory"))
 }
 
-/// Becomes the runtime and has the filled-in text delivered to it; `place` is locked and holds no leftover.
+/// Becomes the runtime and has the edited text delivered to it; `place` is locked and holds no leftover.
 pub fn deliver(
     place: &Locked,
-    spec: &Spec<'_>,
-    fill: &dyn Fn(&mut Edits<'_>) -> Result<(), SpecError>,
+    mut edits: Edits<'_>,
     runtime: &Runtime,
     args: &Args,
     run_dir: &Path,
     deadline: Instant,
 ) -> Result<Infallible, DeliverError> {
-    let mut edits = Edits::new(spec);
-    fill(&mut edits)?;
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
     match place.make_fifo() {
         Ok(fifo) => {

@@ -44,6 +44,12 @@ pub fn create(
     if runtime.reads_again() {
         return Err(Error::ReadsAgain { runtime: runtime.name().to_owned() });
     }
+    // What can't be filled in is refused before the vault is asked.
+    let mut edits = Edits::new(&spec)?;
+    // crun's hooks get their own environment or none; runc's would inherit the filled one.
+    if Dialect::of(runtime.name()) == Dialect::Go {
+        edits.keep_from_hooks()?;
+    }
     deliver::hide_memory()?;
     let references = references(&requests);
     let values = if references.is_empty() {
@@ -54,13 +60,8 @@ pub fn create(
         checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
     };
     phase::at("resolved");
-    let values = assigned(requests, values);
-    let fill = |edits: &mut Edits<'_>| {
-        edits.set_env(&values)?;
-        // crun's hooks get their own environment or none; runc's would inherit the filled one.
-        if Dialect::of(runtime.name()) == Dialect::Go { edits.keep_from_hooks() } else { Ok(()) }
-    };
-    Ok(deliver::deliver(&place, &spec, &fill, runtime, args, &environment.run_dir(), deadline)?)
+    edits.set_env(&assigned(requests, values));
+    Ok(deliver::deliver(&place, edits, runtime, args, &environment.run_dir(), deadline)?)
 }
 
 fn plain(args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {

@@ -15,21 +15,21 @@ use super::{Object, Spec, SpecError, read};
 /// The ranges of a config.json that are replaced, none of which overlap.
 pub struct Edits<'s> {
     spec: &'s Spec<'s>,
+    process: &'s Object<'s>,
     edits: Vec<(Range<usize>, Zeroizing<Vec<u8>>)>,
 }
 
 impl<'s> Edits<'s> {
-    /// No edit yet.
-    pub fn new(spec: &'s Spec<'s>) -> Self {
-        Self { spec, edits: Vec::new() }
+    /// No edit yet, of a config.json that has a place for variables.
+    pub fn new(spec: &'s Spec<'s>) -> Result<Self, SpecError> {
+        let process = spec.process.as_ref().ok_or(SpecError::NoProcess)?;
+        Ok(Self { spec, process, edits: Vec::new() })
     }
 
     /// Sets variables of `process.env`: in the place of one of the same name, else at the end, in the order given.
-    pub fn set_env(&mut self, values: &[(VariableName, SecretBytes)]) -> Result<(), SpecError> {
-        let process = self.spec.process.as_ref().ok_or(SpecError::NoProcess)?;
+    pub fn set_env(&mut self, values: &[(VariableName, SecretBytes)]) {
         let list = self.filled_env(values);
-        self.set_member(process, "env", &list);
-        Ok(())
+        self.set_member(self.process, "env", &list);
     }
 
     /// Gives every `createContainer` hook that has no environment the unfilled one: runc (1.1, and by design later

@@ -11,8 +11,8 @@ fn value(name: &str, value: &str) -> (VariableName, SecretBytes) {
 
 fn filled(text: &str, values: &[(VariableName, SecretBytes)]) -> Result<String, SpecError> {
     let spec = Spec::parse(text.as_bytes())?;
-    let mut edits = Edits::new(&spec);
-    edits.set_env(values)?;
+    let mut edits = Edits::new(&spec)?;
+    edits.set_env(values);
     Ok(String::from_utf8(edits.apply().to_vec()).expect("UTF-8"))
 }
 
@@ -88,8 +88,8 @@ fn malformed_specifications_are_refused_with_their_place() {
 fn hooks_keep_the_unfilled_environment() {
     let text = r#"{"process":{"env":["A=ampoule://sec_a"]},"hooks":{"createContainer":[{"path":"/h"},{"path":"/i","env":["X=1"]}],"poststart":[{"path":"/p"}]}}"#;
     let spec = Spec::parse(text.as_bytes()).expect("parses");
-    let mut edits = Edits::new(&spec);
-    edits.set_env(&[value("A", "v")]).expect("fills");
+    let mut edits = Edits::new(&spec).expect("a process");
+    edits.set_env(&[value("A", "v")]);
     edits.keep_from_hooks().expect("edits");
     let expected = r#"{"process":{"env":["A=v"]},"hooks":{"createContainer":[{"env":["A=ampoule://sec_a"],"path":"/h"},{"path":"/i","env":["X=1"]}],"poststart":[{"path":"/p"}]}}"#;
     assert_eq!(std::str::from_utf8(&edits.apply()), Ok(expected));
@@ -97,11 +97,11 @@ fn hooks_keep_the_unfilled_environment() {
 
 #[test]
 fn paths_of_another_bundle_become_absolute() {
-    let text = r#"{"root":{"path":"rootfs"},"mounts":[{"source":"proc","type":"proc"},{"source":"data","options":["rbind"]},{"source":"/x","type":"bind"}]}"#;
+    let text = r#"{"process":{},"root":{"path":"rootfs"},"mounts":[{"source":"proc","type":"proc"},{"source":"data","options":["rbind"]},{"source":"/x","type":"bind"}]}"#;
     let spec = Spec::parse(text.as_bytes()).expect("parses");
-    let mut edits = Edits::new(&spec);
+    let mut edits = Edits::new(&spec).expect("a process");
     edits.anchor(std::path::Path::new("/b")).expect("edits");
-    let expected = r#"{"root":{"path":"/b/rootfs"},"mounts":[{"source":"proc","type":"proc"},{"source":"/b/data","options":["rbind"]},{"source":"/x","type":"bind"}]}"#;
+    let expected = r#"{"process":{},"root":{"path":"/b/rootfs"},"mounts":[{"source":"proc","type":"proc"},{"source":"/b/data","options":["rbind"]},{"source":"/x","type":"bind"}]}"#;
     assert_eq!(std::str::from_utf8(&edits.apply()), Ok(expected));
 }
 
@@ -125,9 +125,10 @@ fn damaged_specifications_never_panic() {
         for byte in [b'"', b'{', b'}', b'[', b',', b'\\', b'0', 0x80, 0] {
             let mut bytes = good.as_bytes().to_vec();
             bytes[at] = byte;
-            if let Ok(spec) = Spec::parse(&bytes) {
-                let mut edits = Edits::new(&spec);
-                let _ = edits.set_env(&[value("A", "v")]);
+            if let Ok(spec) = Spec::parse(&bytes)
+                && let Ok(mut edits) = Edits::new(&spec)
+            {
+                edits.set_env(&[value("A", "v")]);
                 let _ = edits.keep_from_hooks();
                 edits.apply();
             }
