@@ -1,6 +1,7 @@
 //! Ampoule as its users meet it: the real daemon, command line, shim, runtimes and engines.
 
 mod audit;
+mod bad_bundle;
 mod canary;
 mod cli_bad_input;
 mod cli_export;
