@@ -16,14 +16,14 @@ use super::{Object, Spec, SpecError, read};
 pub struct Edits<'s> {
     spec: &'s Spec<'s>,
     process: &'s Object<'s>,
-    edits: Vec<(Range<usize>, Zeroizing<Vec<u8>>)>,
+    made: Vec<(Range<usize>, Zeroizing<Vec<u8>>)>,
 }
 
 impl<'s> Edits<'s> {
     /// No edit yet, of a config.json that has a place for variables.
     pub fn new(spec: &'s Spec<'s>) -> Result<Self, SpecError> {
         let process = spec.process.as_ref().ok_or(SpecError::NoProcess)?;
-        Ok(Self { spec, process, edits: Vec::new() })
+        Ok(Self { spec, process, made: Vec::new() })
     }
 
     /// Sets variables of `process.env`: in the place of one of the same name, else at the end, in the order given.
@@ -67,13 +67,13 @@ impl<'s> Edits<'s> {
 
     /// The edited text, without the white space after it.
     pub fn apply(mut self) -> Zeroizing<Vec<u8>> {
-        self.edits.sort_by_key(|(range, _)| range.start);
+        self.made.sort_by_key(|(range, _)| range.start);
         let text = self.spec.text.trim_ascii_end();
-        let added: usize = self.edits.iter().map(|(_, new)| new.len()).sum();
+        let added: usize = self.made.iter().map(|(_, new)| new.len()).sum();
         // Enough from the beginning: a buffer that grows leaves its old content behind.
         let mut out = Zeroizing::new(Vec::with_capacity(text.len() + added));
         let mut done = 0;
-        for (range, new) in &self.edits {
+        for (range, new) in &self.made {
             out.extend_from_slice(&text.as_bytes()[done..range.start]);
             out.extend_from_slice(new);
             done = range.end;
@@ -111,13 +111,13 @@ impl<'s> Edits<'s> {
 
     fn set_member(&mut self, object: &Object<'_>, name: &str, value: &[u8]) {
         if let Some((_, raw)) = object.members.0.iter().find(|(key, _)| key == name) {
-            self.edits.push((self.spec.range(raw.get()), Zeroizing::new(value.to_vec())));
+            self.made.push((self.spec.range(raw.get()), Zeroizing::new(value.to_vec())));
             return;
         }
         let start = self.spec.range(object.raw.get()).start + 1;
         let comma: &[u8] = if object.members.0.is_empty() { b"" } else { b"," };
         let member = [b"\"", name.as_bytes(), b"\":", value, comma].concat();
-        self.edits.push((start..start, Zeroizing::new(member)));
+        self.made.push((start..start, Zeroizing::new(member)));
     }
 
     fn anchor_member(&mut self, object: &Object<'_>, name: &'static str, bundle: &Path) -> Result<(), SpecError> {
