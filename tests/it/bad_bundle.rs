@@ -74,12 +74,14 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Puts something in the place of a configuration.
+type Prepare<'a> = &'a dyn Fn();
+
 /// Without a request in it, a broken bundle is the runtime's to report: same words, same exit code.
 fn what_asks_for_nothing_is_the_runtimes_to_report(rig: &Rig<Bare>) {
     let scene = Scene::new(rig);
     let engine = &rig.engine;
     let path = scene.bundle.path.to_str().expect("UTF-8");
-    type Prepare<'a> = &'a dyn Fn();
     let config = scene.bundle.config_path();
     let cases: [(&str, Prepare<'_>); 7] = [
         ("missing", &|| scene.clear()),

@@ -148,9 +148,9 @@ fn what_cannot_be_exported() {
     exports.cli.delete(&gone);
     for (envdef, place, named) in [
         (format!("A={id}\n# again\nA={id}\n"), ":3: ", "line 1"),
-        (format!("A={id}\n2ND={id}\n"), ":2: ", "2ND"),
-        (format!("export A={id}\n"), ":1: ", "export A"),
-        (format!("A-B={id}\n"), ":1: ", "A-B"),
+        (format!("A={id}\n2ND={id}\n"), ":2: ", "variable name"),
+        (format!("export A={id}\n"), ":1: ", "variable name"),
+        (format!("A-B={id}\n"), ":1: ", "variable name"),
         (format!("={id}\n"), ":1: ", "variable name"),
         ("A=hunter2\n".to_owned(), ":1: ", "NAME=sec_"),
         ("A=tok_abc\n".to_owned(), ":1: ", "NAME=sec_"),

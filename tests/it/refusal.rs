@@ -6,9 +6,9 @@ use crate::support::bundle::Request;
 use crate::support::engine::on_every_engine;
 use crate::support::rig::Rig;
 
-/// Runs a request that must not become a container; the message has to contain all of `named`.
+/// Runs a request that must not become a container; the message, which is returned, has to contain all of `named`.
 #[track_caller]
-pub(crate) fn refused(rig: &Rig, what: &str, request: &Request, named: &[&str]) {
+pub(crate) fn refused(rig: &Rig, what: &str, request: &Request, named: &[&str]) -> String {
     let logged_before = rig.engine.logged_errors();
     let ran = rig.engine.run_printing_environment(request);
     let message = ran.err();
@@ -21,7 +21,7 @@ pub(crate) fn refused(rig: &Rig, what: &str, request: &Request, named: &[&str]) 
     let lower = message.to_lowercase();
     assert!(!lower.contains("no such file or directory") && !lower.contains("permission denied"), "{what}: {message}");
     assert!(rig.engine.site().containers().is_empty(), "{what}: the runtime knows a container");
-    let Some(logged) = rig.engine.logged_errors() else { return };
+    let Some(logged) = rig.engine.logged_errors() else { return message };
     assert_eq!(logged.len(), logged_before.unwrap_or_default().len() + 1, "{what}: one line in the runtime's log");
     let line = logged.last().expect("not empty");
     let told = line["msg"].as_str().expect("msg");
@@ -29,6 +29,7 @@ pub(crate) fn refused(rig: &Rig, what: &str, request: &Request, named: &[&str]) 
     assert!(message.contains(told), "{what}: standard error says something else: {message}");
     let time: Result<jiff::Timestamp, _> = line["time"].as_str().expect("time").parse();
     assert!(time.is_ok(), "{what}: {line}");
+    message
 }
 
 fn with(name: &str, annotation: &str) -> Request {
@@ -74,6 +75,24 @@ fn malformed_requests(rig: &Rig) {
     assert_eq!((rig.daemon.cli().list(), rig.daemon.cli().injections()), before);
 }
 
+/// What was put where a secret's id belongs may be the secret.
+fn a_value_in_the_wrong_place_is_not_repeated(rig: &Rig) {
+    for value in ["hunter2", "sec_Hunter2-and-so-on"] {
+        let plain = Request::printing_environment();
+        let variable = |entry: Value| env_vars(&json!([entry]));
+        for (place, request) in [
+            ("from_secret_id", variable(json!({"name": "TOKEN", "from_secret_id": value}))),
+            ("from_secret_id", variable(json!({"name": "TOKEN", "from_secret_id": format!("{KNOWN}@{value}")}))),
+            ("ampoule.dev/env.TOKEN", with("ampoule.dev/env.TOKEN", value)),
+            ("TOKEN", plain.clone().env("TOKEN", &format!("ampoule://{value}"))),
+            ("TOKEN", plain.env("TOKEN", &format!("ampoule://{KNOWN}@{value}"))),
+        ] {
+            let message = refused(rig, place, &request, &[place]);
+            assert!(!message.to_lowercase().contains("hunter"), "{place}: {message}");
+        }
+    }
+}
+
 fn a_name_given_twice(rig: &Rig) {
     let cli = rig.daemon.cli();
     let id = cli.add("alpha");
@@ -112,4 +131,9 @@ fn told(attributes: &Value) -> String {
     format!("{} {}", text("variable"), text("outcome"))
 }
 
-on_every_engine!(malformed_requests, a_name_given_twice, references_that_cannot_be_resolved);
+on_every_engine!(
+    malformed_requests,
+    a_value_in_the_wrong_place_is_not_repeated,
+    a_name_given_twice,
+    references_that_cannot_be_resolved
+);

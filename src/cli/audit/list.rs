@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::output::{Format, OutputFlag, print, print_json, print_table};
 use super::{CliError, Context, Pages};
-use crate::audit::ActorFilter;
+use crate::audit::{ActorFilter, InvalidActor};
 use crate::domain::{ObjectId, Timestamp};
 
 /// How often a log that is followed is asked for more.
@@ -24,7 +24,7 @@ pub(in crate::cli) struct List {
     #[arg(long = "object_id", alias = "object-id", value_name = "ID")]
     object_id: Option<ObjectId>,
     /// Only what this one did: a user id, a token id, or user, token, anonymous or daemon
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", value_parser = actor)]
     actor: Option<String>,
     /// Only this action, such as vault.object.inject
     #[arg(long, value_name = "ACTION")]
@@ -52,10 +52,15 @@ struct Item {
     entry: Box<RawValue>,
 }
 
+/// Checks what the daemon would refuse.
+fn actor(text: &str) -> Result<String, InvalidActor> {
+    text.parse::<ActorFilter>().map(|_| text.to_owned())
+}
+
 impl List {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
         let client = context.client()?;
-        let mut pages = Pages { client: &client, request: self.request()? };
+        let mut pages = Pages { client: &client, request: self.request() };
         if self.follow {
             return self.follow(&mut pages);
         }
@@ -71,12 +76,9 @@ impl List {
         print_table(context, HEADINGS, &items.iter().map(row).collect::<Vec<_>>())
     }
 
-    fn request(&self) -> Result<ListEntriesRequest, CliError> {
+    fn request(&self) -> ListEntriesRequest {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        if let Some(actor) = &self.actor {
-            actor.parse::<ActorFilter>().map_err(|error| CliError::Place(format!("--actor: {error}")))?;
-        }
-        Ok(ListEntriesRequest {
+        ListEntriesRequest {
             first_index: 0,
             max_entries: 0,
             object_id: self.object_id.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -85,7 +87,7 @@ impl List {
             container: text(&self.container),
             since: self.since.map(wire_time).into(),
             until: self.until.map(wire_time).into(),
-        })
+        }
     }
 
     fn follow(&self, pages: &mut Pages<'_>) -> Result<(), CliError> {
