@@ -84,7 +84,7 @@ fn a_container_gets_all_or_nothing(_: &Served, client: &Client) {
     refused("no such version", with(reference("BAD", &format!("{id}@2"))), "not_found", &["BAD", id, "version 2"]);
     refused("malformed", with(reference("BAD", "web")), "invalid_argument", &["references[1].object_id", "sec_"]);
     let version = with(reference("BAD", &format!("{id}@one")));
-    refused("malformed version", version, "invalid_argument", &["references[1].version", "one", "decimal"]);
+    refused("malformed version", version, "invalid_argument", &["references[1].version", "decimal"]);
     refused("a name twice", with(reference("GOOD", id)), "invalid_argument", &["GOOD", "twice"]);
     refused("no name", with(reference("", id)), "invalid_argument", &["references[1].name"]);
     refused("nothing", client.resolve(vec![]), "invalid_argument", &["references", "empty"]);
@@ -100,13 +100,13 @@ fn what_cannot_be_stored_is_refused(_: &Served, client: &Client) {
     refused("no id", client.update("", "beta", ""), "invalid_argument", &["object_id", "sec_"]);
     refused("unknown", client.update(UNKNOWN, "beta", ""), "not_found", &[UNKNOWN]);
     let version = client.update(id, "beta", "01");
-    refused("malformed version", version, "invalid_argument", &["if_version_matches", "01", "decimal"]);
+    refused("malformed version", version, "invalid_argument", &["if_version_matches", "decimal"]);
 }
 
 fn what_is_not_there_cannot_be_described_or_deleted(_: &Served, client: &Client) {
-    refused("no id", client.describe("tok_abc"), "invalid_argument", &["object_id", "tok_abc", "sec_"]);
+    refused("no id", client.describe("tok_abc"), "invalid_argument", &["object_id", "sec_"]);
     refused("unknown", client.describe(UNKNOWN), "not_found", &[UNKNOWN]);
-    refused("no id", client.delete("tok_abc", ""), "invalid_argument", &["object_id", "tok_abc", "sec_"]);
+    refused("no id", client.delete("tok_abc", ""), "invalid_argument", &["object_id", "sec_"]);
     refused("unknown", client.delete(UNKNOWN, ""), "not_found", &[UNKNOWN]);
     let id = &client.add("alpha");
     refused("malformed", client.delete(id, "x"), "invalid_argument", &["if_version_matches", "decimal"]);

@@ -56,8 +56,8 @@ mod tests {
     fn mistakes_are_named_by_their_line_and_show_no_value() {
         for (text, line, part) in [
             ("A=sec_a\nA=sec_b\n", 2, "line 1"),
-            ("A=sec_a\n\n1A=sec_b\n", 3, "1A"),
-            ("export A=sec_a", 1, "export A"),
+            ("A=sec_a\n\n1A=sec_b\n", 3, "variable name"),
+            ("export A=sec_a", 1, "variable name"),
             ("hunter2", 1, "NAME=sec_"),
             ("A=", 1, "NAME=sec_"),
             ("A=hunter2", 1, "NAME=sec_"),
