@@ -28,6 +28,13 @@ pub mod messages {
         }
         /// Package `namespace.cloud`.
         pub mod cloud {
+            /// Package `namespace.cloud.iam`.
+            pub mod iam {
+                /// Package `namespace.cloud.iam.v1beta`.
+                pub mod v1beta {
+                    include!("gen/messages/namespace.cloud.iam.v1beta.rs");
+                }
+            }
             /// Package `namespace.cloud.vault`.
             pub mod vault {
                 /// Package `namespace.cloud.vault.v1beta`.
@@ -46,6 +53,10 @@ pub mod services {
     /// Package `ampoule.v1`.
     pub mod ampoule_v1 {
         include!("gen/services/ampoule.v1.rs");
+    }
+    /// Package `namespace.cloud.iam.v1beta`.
+    pub mod iam_v1beta {
+        include!("gen/services/namespace.cloud.iam.v1beta.rs");
     }
     /// Package `namespace.cloud.vault.v1beta`.
     pub mod vault_v1beta {

@@ -11,15 +11,17 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "namespace/stdlib/labels.proto",
+    "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
 ];
 
-/// Fields that carry a secret's value: decoded into a type that is wiped on drop and has a redacted `Debug`.
-const SECRET_FIELDS: [&str; 4] = [
+/// Fields that carry a secret's value, or a token: decoded into a type that is wiped on drop and has a redacted `Debug`.
+const SECRET_FIELDS: [&str; 5] = [
+    ".namespace.cloud.iam.v1beta.CreateRevokableTokenResponse.bearer_token",
     ".namespace.cloud.vault.v1beta.CreateObjectRequest.value",
     ".namespace.cloud.vault.v1beta.UpdateObjectRequest.new_value",
     ".namespace.cloud.vault.v1beta.DescribeObjectResponse.value",
