@@ -88,7 +88,7 @@ fn wire_label(label: &Label) -> WireLabel {
     WireLabel { name: label.name().to_owned(), value: label.value().to_owned() }
 }
 
-fn timestamp(at: Timestamp) -> WireTimestamp {
+pub(super) fn timestamp(at: Timestamp) -> WireTimestamp {
     let nanos = at.as_nanosecond();
     WireTimestamp {
         // An instant of jiff is within the years that 64 bits of seconds hold.

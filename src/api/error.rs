@@ -3,7 +3,7 @@
 use connectrpc::{ConnectError, ErrorCode};
 
 use crate::store::StoreError;
-use crate::vault::{Error, Refusal};
+use crate::vault::{Error, Refusal, TokenRefusal};
 
 /// A Connect error for a use case that was not done.
 pub(super) fn connect_error(error: &Error) -> ConnectError {
@@ -17,6 +17,8 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
         Error::BrokenLog { .. } | Error::Store(StoreError::Damaged { .. } | StoreError::Malformed { .. }) => {
             ErrorCode::DataLoss
         }
+        Error::Token(refusal) => token_code(refusal),
+        Error::Unauthenticated => ErrorCode::Unauthenticated,
         Error::Store(_) => ErrorCode::Unavailable,
         Error::Key(_) => ErrorCode::Internal,
     };
@@ -33,5 +35,16 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
             ErrorCode::FailedPrecondition
         }
         Refusal::Tampered { .. } => ErrorCode::DataLoss,
+    }
+}
+
+fn token_code(refusal: &TokenRefusal) -> ErrorCode {
+    match refusal {
+        TokenRefusal::Denied(_) | TokenRefusal::Exceeds { .. } | TokenRefusal::Outlives { .. } => {
+            ErrorCode::PermissionDenied
+        }
+        TokenRefusal::Unknown { .. } | TokenRefusal::Forbidden { .. } => ErrorCode::NotFound,
+        TokenRefusal::NameTaken { .. } => ErrorCode::AlreadyExists,
+        TokenRefusal::CallerEnded => ErrorCode::Unauthenticated,
     }
 }

@@ -17,8 +17,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
-use crate::authz::{Policy, Principal};
-use crate::domain::{Caller, Identity, Peer, RequestId};
+use super::authenticate::{Connected, principal_of};
+use crate::authz::Policy;
+use crate::domain::{Origin, Peer, RequestId};
+use crate::vault::Vault;
 
 /// A client that opens a connection must send the headers of its first request within this time.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -33,14 +35,16 @@ pub struct Server {
     pub listener: UnixListener,
     /// The services.
     pub services: ConnectRpcService,
+    /// What tokens are asked of.
+    pub vault: Vault,
     /// What the processes of this host may do.
     pub policy: Policy,
 }
 
 /// Serves until `stop` is ready, then lets the requests under way finish.
 pub async fn serve(server: Server, stop: impl Future<Output = ()>) {
-    let Server { listener, services, policy } = server;
-    let door = Door { services, policy, requests: Arc::new(Requests::new()) };
+    let Server { listener, services, vault, policy } = server;
+    let door = Door { services, vault, policy, requests: Arc::new(Requests::new()) };
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
@@ -73,6 +77,7 @@ async fn accept(listener: &UnixListener, places: &Arc<Semaphore>) -> io::Result<
 /// What every connection needs.
 struct Door {
     services: ConnectRpcService,
+    vault: Vault,
     policy: Policy,
     requests: Arc<Requests>,
 }
@@ -86,14 +91,13 @@ impl Door {
                 return;
             }
         };
-        let (services, requests, rights) =
-            (self.services.clone(), Arc::clone(&self.requests), self.policy.rights_of(peer));
+        let (services, vault, requests) = (self.services.clone(), self.vault.clone(), Arc::clone(&self.requests));
+        let connected = Connected { from: Origin::Peer(peer), rights: self.policy.rights_of(peer) };
         let asked = Arc::new(Notify::new());
         let silent = silence(Arc::clone(&asked));
         let handle = service_fn(move |request| {
             asked.notify_one();
-            let caller = Caller { identity: Identity::Peer(peer), request: requests.next() };
-            answer(services.clone(), Principal::new(caller, Arc::clone(&rights)), request)
+            answer(services.clone(), vault.clone(), connected.clone(), requests.next(), request)
         });
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
@@ -133,10 +137,13 @@ async fn silence(asked: Arc<Notify>) {
 
 async fn answer(
     mut services: ConnectRpcService,
-    principal: Principal,
+    vault: Vault,
+    connected: Connected,
+    id: RequestId,
     mut request: Request<Incoming>,
 ) -> Result<Response<ConnectRpcBody>, Infallible> {
-    request.extensions_mut().insert(principal);
+    let sender = principal_of(&vault, &connected, request.headers_mut(), id).await;
+    request.extensions_mut().insert(sender);
     let mut response = services.call(request).await?;
     state_length(&mut response);
     Ok(response)

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::authz::Action;
+use crate::authz::{Action, Permission};
 use crate::domain::{
-    Caller, Container, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, VaultId, Version,
+    Caller, Container, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, TokenName, VaultId, Version,
 };
 
 /// One access, before the log has given it a time and a place.
@@ -105,6 +105,12 @@ pub enum Outcome {
     Failed,
     /// Nothing was wrong with this one, but another of the same request was refused.
     Withheld,
+    /// There is one of that name already.
+    Exists,
+    /// The token has ended by itself.
+    Expired,
+    /// The token was ended.
+    Revoked,
 }
 
 impl Outcome {
@@ -119,6 +125,9 @@ impl Outcome {
             Self::Tampered => "tampered",
             Self::Failed => "failed",
             Self::Withheld => "withheld",
+            Self::Exists => "exists",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -128,10 +137,23 @@ impl Outcome {
 pub struct Attributes {
     /// The variable that a value goes into.
     pub variable: Option<String>,
-    /// How many secrets a list held.
+    /// How many things a list held, or an order for many met.
     pub count: Option<usize>,
     /// The container that values are for.
     pub container: Option<Container>,
+    /// What a new token is.
+    pub token: Option<TokenFacts>,
+}
+
+/// What the log keeps of a new token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// What people call it.
+    pub name: TokenName,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// All that its holder may do.
+    pub permissions: Vec<Permission>,
 }
 
 impl Entry {
@@ -263,6 +285,11 @@ impl Serialize for Written<'_> {
         }
         if let Some(count) = self.attributes.count {
             map.serialize_entry("count", &count)?;
+        }
+        if let Some(TokenFacts { name, expires_at, permissions }) = &self.attributes.token {
+            map.serialize_entry("name", name.as_str())?;
+            map.serialize_entry("expires_at", expires_at)?;
+            map.serialize_entry("grants", &permissions.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         }
         if let Some(container) = &self.attributes.container {
             let texts = [

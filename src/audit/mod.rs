@@ -11,7 +11,7 @@ mod verify;
 mod view;
 
 pub use checkpoint::{Checkpoint, InvalidCheckpoint, origin};
-pub use entry::{Actor, Attributes, Entry, Event, Outcome, Subject};
+pub use entry::{Actor, Attributes, Entry, Event, Outcome, Subject, TokenFacts};
 pub use filter::{ActorFilter, EntryFilter, InvalidActor};
 pub use note::{InvalidNote, NoteSigner, NoteVerifier};
 pub use proof::{consistency, includes, inclusion};

@@ -73,9 +73,10 @@ impl<'a> View<'a> {
         serde_json::from_slice(entry)
     }
 
-    /// The secret that it is about.
+    /// The secret or token that it is about.
     pub fn object(&self) -> Option<&str> {
-        self.target.id.as_deref().filter(|_| self.target.r#type == ResourceType::Object.as_str())
+        let kinds = [ResourceType::Object, ResourceType::Token];
+        self.target.id.as_deref().filter(|_| kinds.iter().any(|kind| kind.as_str() == self.target.r#type))
     }
 
     /// The version of it.
@@ -83,10 +84,17 @@ impl<'a> View<'a> {
         self.target.version.as_deref()?.parse().ok()
     }
 
-    /// How it changed its secret, in one word.
+    /// How it changed its secret or token, in one word.
     pub fn mutation(&self) -> Option<&'static str> {
-        let mutations = [Action::Create, Action::Update, Action::Delete];
-        let done = mutations.into_iter().find(|action| action.as_str() == self.action);
-        done.filter(|_| self.attributes.outcome == "ok").map(Action::verb)
+        let mutations = [
+            (Action::Create, "create"),
+            (Action::CreateToken, "create"),
+            (Action::Update, "update"),
+            (Action::Delete, "delete"),
+            (Action::RevokeToken, "delete"),
+        ];
+        let (_, done) = mutations.into_iter().find(|(action, _)| action.as_str() == self.action)?;
+        // An order for many has no target: each that it met has an entry of its own.
+        (self.attributes.outcome == "ok" && self.object().is_some()).then_some(done)
     }
 }

@@ -27,10 +27,12 @@ pub enum Action {
     ListTokens,
     /// End a token.
     RevokeToken,
+    /// Show a token, to be taken for its holder. Nobody needs a grant for it, and none can name it.
+    Authenticate,
 }
 
 impl Action {
-    /// Every action.
+    /// Every action that a grant can name.
     pub const ALL: [Self; 11] = [
         Self::Create,
         Self::Update,
@@ -49,7 +51,7 @@ impl Action {
     pub fn resource_type(self) -> ResourceType {
         match self {
             Self::ListAudit => ResourceType::AuditLog,
-            Self::CreateToken | Self::ListTokens | Self::RevokeToken => ResourceType::Token,
+            Self::CreateToken | Self::ListTokens | Self::RevokeToken | Self::Authenticate => ResourceType::Token,
             _ => ResourceType::Object,
         }
     }
@@ -65,6 +67,7 @@ impl Action {
             Self::Delete => "delete",
             Self::Inject => "inject",
             Self::RevokeToken => "revoke",
+            Self::Authenticate => "authenticate",
         }
     }
 
@@ -82,6 +85,7 @@ impl Action {
             Self::CreateToken => "iam.token.create",
             Self::ListTokens => "iam.token.list",
             Self::RevokeToken => "iam.token.revoke",
+            Self::Authenticate => "iam.token.authenticate",
         }
     }
 
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_grant_and_the_log_name_an_action_alike() {
-        for action in Action::ALL {
+        for action in Action::ALL.into_iter().chain([Action::Authenticate]) {
             let name = format!("{}.{}", action.resource_type().as_str().replace('/', "."), action.verb());
             assert_eq!(action.as_str(), name);
         }

@@ -163,6 +163,14 @@ impl fmt::Display for Selector {
     }
 }
 
+impl fmt::Display for Permission {
+    /// The type, the resources and the actions, as the command line takes them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verbs: Vec<&str> = self.verbs().collect();
+        write!(f, "{}:{}:{}", self.resource_type.as_str(), self.selector, verbs.join(","))
+    }
+}
+
 /// Why a grant makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidPermission {

@@ -68,7 +68,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         let milliseconds = started.elapsed().as_millis();
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
-        api::serve(Server { listener, services: api::services(&vault), policy }, stop).await;
+        let services = api::services(&vault);
+        api::serve(Server { listener, services, vault: vault.clone(), policy }, stop).await;
         checkpoints.stop().await;
         vault.record_stop().await.map_err(failed)?;
         Ok::<Option<Sink>, Error>(sink)

@@ -76,6 +76,13 @@ impl TokenId {
     /// What every identifier of a token begins with.
     pub const PREFIX: &'static str = "tok_";
 
+    /// Makes an identifier from 20 random bytes, of which each gives five bits.
+    pub fn from_random(random: [u8; 20]) -> Self {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let tail = random.map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+        Self(Self::PREFIX.chars().chain(tail).collect())
+    }
+
     /// The identifier as it is written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,12 +1,15 @@
 //! Secrets, their versions, and who asks for them: plain types without input or output.
 
+mod actor;
 mod caller;
 mod container;
 mod filter;
 mod keys;
 mod object;
+mod token_name;
 mod vault_id;
 
+pub use actor::{ActorId, InvalidActorId};
 pub use ampoule_proto::id::{EnvName, InvalidId, InvalidLabel, InvalidVersion, Label, ObjectId, Version};
 pub use ampoule_proto::secret::SecretBytes;
 pub use caller::{Caller, Identity, InvalidTokenId, Origin, Peer, RequestId, TokenId};
@@ -15,4 +18,5 @@ pub use filter::{LabelCondition, LabelFilter};
 pub use jiff::Timestamp;
 pub use keys::{KekId, KekState, RootWrap, SealedValue, WrappedAuditKey, WrappedKek};
 pub use object::{Description, InvalidObject, Labels, Object, SecretValue, VersionInfo};
+pub use token_name::{InvalidTokenName, TokenName};
 pub use vault_id::VaultId;

@@ -2,9 +2,10 @@
 
 use super::StoreError;
 use crate::audit::{Entry, Frontier, Nodes};
-use crate::authz::Grant;
+use crate::authz::{Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    Object, ObjectId, RootWrap, SealedValue, Timestamp, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    ActorId, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
+    WrappedAuditKey, WrappedKek,
 };
 
 /// Reading, on one consistent snapshot.
@@ -48,6 +49,24 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// The key that signs checkpoints.
     fn audit_key(&mut self) -> Result<Option<WrappedAuditKey>, StoreError>;
 
+    /// A token, whether it counts or not.
+    fn token(&mut self, id: &TokenId) -> Result<Option<Token>, StoreError>;
+
+    /// The token of this hash, whether it counts or not.
+    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<Token>, StoreError>;
+
+    /// Tokens after a place, oldest first, each with its own place.
+    fn tokens_after(&mut self, place: u64, most: u32) -> Result<Vec<(u64, Token)>, StoreError>;
+
+    /// Every token that has or had this name.
+    fn tokens_named(&mut self, name: &TokenName) -> Result<Vec<Token>, StoreError>;
+
+    /// Every token that this one made, oldest first.
+    fn tokens_made_by(&mut self, creator: &ActorId) -> Result<Vec<Token>, StoreError>;
+
+    /// What the log says was done last to a token; nothing if it knows none of that id.
+    fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError>;
+
     /// The wraps of the root key.
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError>;
 
@@ -55,7 +74,7 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     fn keks(&mut self) -> Result<Vec<WrappedKek>, StoreError>;
 }
 
-/// Reading and writing. What changes a secret wants the grant for it.
+/// Reading and writing. What changes a secret or a token wants the grant for it.
 pub trait WriteTx: ReadTx {
     /// The time of this transaction; never before that of an earlier one.
     fn now(&self) -> Timestamp;
@@ -87,6 +106,12 @@ pub trait WriteTx: ReadTx {
     /// Marks a secret deleted and destroys the values of all its versions.
     fn delete_object(&mut self, grant: &Grant, id: &ObjectId) -> Result<(), StoreError>;
 
+    /// Stores a new token.
+    fn insert_token(&mut self, grant: &Grant, token: &Token, hash: &TokenHash) -> Result<(), StoreError>;
+
+    /// Marks a token revoked.
+    fn revoke_token(&mut self, grant: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError>;
+
     /// Adds a wrap of the root key.
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError>;
 
@@ -112,6 +137,15 @@ pub struct Mutation {
     pub version: Version,
     /// Whether it was deleted.
     pub deleted: bool,
+}
+
+/// What the log says was done last to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenMutation {
+    /// It was made.
+    Made,
+    /// It was revoked.
+    Revoked,
 }
 
 /// An entry and its place in the log.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::TokenRefusal;
 use crate::audit::Outcome;
 use crate::authz::Denied;
 use crate::domain::{InvalidContainer, InvalidObject, ObjectId, Timestamp, Version};
@@ -29,6 +30,12 @@ pub enum Error {
         /// How that can be seen.
         reason: String,
     },
+    /// It can't be done with this token.
+    #[error("{0}")]
+    Token(TokenRefusal),
+    /// What was presented is no token that counts; which of the reasons it is, only the log says.
+    #[error("the bearer token is missing or not valid, or it has expired or been revoked: call with another")]
+    Unauthenticated,
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

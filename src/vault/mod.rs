@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod prove;
 mod resolve;
+mod token;
 mod update;
 
 use std::num::NonZeroU32;
@@ -23,10 +24,11 @@ pub use forward::Forwarded;
 pub use log::LogPage;
 pub use prove::{Continued, Proven};
 pub use resolve::{Reference, Resolved};
+pub use token::{MadeToken, NewToken, TokenFilter, TokenPage, TokenRefusal};
 
 use crate::audit::{Actor, Attributes, Entry, NoteSigner, Outcome, Subject};
 use crate::authz::{Action, Grant, Principal, Resource};
-use crate::domain::{Caller, Object, ObjectId, SecretBytes, Version, VersionInfo};
+use crate::domain::{Caller, Object, ObjectId, SecretBytes, VaultId, Version, VersionInfo};
 use crate::seal::{KeyRing, OpenError, SealContext};
 use crate::store::{Recorded, Store, StoredVersion};
 
@@ -50,6 +52,11 @@ impl Vault {
     /// The vault on this store, with its keys.
     pub fn new(store: Store, keys: Keys, versions_kept: NonZeroU32) -> Self {
         Self { store, keys: Arc::new(keys), versions_kept }
+    }
+
+    /// Which vault it is.
+    pub fn id(&self) -> VaultId {
+        self.store.vault_id()
     }
 
     /// Decides about what concerns no secret that is there, and records a denial.

@@ -61,7 +61,7 @@ fn labels(row: &Row<'_>, column: usize) -> rusqlite::Result<Labels> {
     Labels::new(labels.map_err(|e| bad(column, e))?).map_err(|e| bad(column, e))
 }
 
-fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {

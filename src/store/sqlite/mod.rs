@@ -3,6 +3,7 @@
 mod convert;
 mod read;
 mod schema;
+mod token;
 mod tree;
 mod verify;
 mod write;

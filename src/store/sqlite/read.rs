@@ -1,13 +1,16 @@
 //! The statements that read.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
+use super::token::{self, TOKEN_COLUMNS};
 use super::{SqliteTx, tree};
+use crate::authz::{Token, TokenHash};
 use crate::domain::{
-    KekId, KekState, Object, ObjectId, RootWrap, Timestamp, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    ActorId, KekId, KekState, Object, ObjectId, RootWrap, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
+    WrappedAuditKey, WrappedKek,
 };
-use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion};
+use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion, TokenMutation};
 
 impl SqliteTx<'_> {
     /// Runs statements and says what their failure means.
@@ -22,6 +25,14 @@ impl SqliteTx<'_> {
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         statements(self.tx).map_err(|error| row_error(self.path, id.as_str(), &error))
+    }
+
+    fn tokens_where(&self, condition: &str, parameters: &[&dyn ToSql]) -> Result<Vec<Token>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(&format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE {condition} ORDER BY seq"))?
+                .query_map(parameters, token::read)?
+                .collect()
+        })
     }
 }
 
@@ -139,6 +150,43 @@ impl ReadTx for SqliteTx<'_> {
                 .query_row([], |row| Ok(WrappedAuditKey { public: row.get(0)?, wrapped: row.get(1)? }))
                 .optional()
         })
+    }
+
+    fn token(&mut self, id: &TokenId) -> Result<Option<Token>, StoreError> {
+        Ok(self.tokens_where("token_id = ?1", params![id.as_str()])?.pop())
+    }
+
+    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<Token>, StoreError> {
+        Ok(self.tokens_where("hash = ?1", params![hash.as_bytes()])?.pop())
+    }
+
+    fn tokens_after(&mut self, place: u64, most: u32) -> Result<Vec<(u64, Token)>, StoreError> {
+        let place = i64::try_from(place).unwrap_or(i64::MAX);
+        self.run(|tx| {
+            tx.prepare_cached(&format!("SELECT {TOKEN_COLUMNS}, seq FROM tokens WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?
+                .query_map(params![place, most], |row| Ok((row.get("seq")?, token::read(row)?)))?
+                .collect()
+        })
+    }
+
+    fn tokens_named(&mut self, name: &TokenName) -> Result<Vec<Token>, StoreError> {
+        self.tokens_where("name = ?1", params![name.as_str()])
+    }
+
+    fn tokens_made_by(&mut self, creator: &ActorId) -> Result<Vec<Token>, StoreError> {
+        self.tokens_where("creator = ?1", params![creator.to_string()])
+    }
+
+    fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError> {
+        let revoked: Option<bool> = self.run(|tx| {
+            tx.prepare_cached(
+                "SELECT mutation = 'delete' FROM audit INDEXED BY audit_mutation \
+                 WHERE object_id = ?1 AND mutation IS NOT NULL ORDER BY idx DESC LIMIT 1",
+            )?
+            .query_row([id.as_str()], |row| row.get(0))
+            .optional()
+        })?;
+        Ok(revoked.map(|revoked| if revoked { TokenMutation::Revoked } else { TokenMutation::Made }))
     }
 
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError> {

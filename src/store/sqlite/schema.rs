@@ -17,9 +17,10 @@ struct Step {
 }
 
 /// A step that has been released is never edited.
-const MIGRATIONS: [Step; 2] = [
+const MIGRATIONS: [Step; 3] = [
     Step { sql: include_str!("migrations/001.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/002.sql"), fill: tree::build },
+    Step { sql: include_str!("migrations/003.sql"), fill: |_| Ok(()) },
 ];
 
 /// What every connection needs.

@@ -3,11 +3,13 @@
 use rusqlite::params;
 
 use super::convert::{labels_text, number, store_error};
+use super::token::permissions_text;
 use super::{SqliteTx, tree};
 use crate::audit::{Entry, Event, Frontier, Outcome, Subject};
-use crate::authz::{Action, Grant};
+use crate::authz::{Action, Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, Version, VersionInfo, WrappedAuditKey,
+    WrappedKek,
 };
 use crate::store::{StoreError, WriteTx};
 
@@ -23,7 +25,8 @@ impl WriteTx for SqliteTx<'_> {
         })?;
         let (object, version) = match &entry.subject {
             Some(Subject::Object { id, version }) => (Some(id.as_str()), version.map(number)),
-            Some(Subject::Token(_) | Subject::Key(_)) | None => (None, None),
+            Some(Subject::Token(id)) => (Some(id.as_str()), None),
+            Some(Subject::Key(_)) | None => (None, None),
         };
         let (index, at) = (self.tree.size(), self.now.as_microsecond());
         self.run(|tx| {
@@ -92,6 +95,35 @@ impl WriteTx for SqliteTx<'_> {
         Ok(())
     }
 
+    fn insert_token(&mut self, _: &Grant, token: &Token, hash: &TokenHash) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO tokens (token_id, hash, name, description, created_at, expires_at, creator, permissions) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                token.id.as_str(),
+                hash.as_bytes(),
+                token.name.as_str(),
+                token.description.as_str(),
+                token.created_at.as_microsecond(),
+                token.expires_at.as_microsecond(),
+                token.creator.to_string(),
+                permissions_text(&token.permissions),
+            ])
+        })?;
+        Ok(())
+    }
+
+    fn revoke_token(&mut self, _: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError> {
+        let (at, by) = (revocation.at.as_microsecond(), revocation.by.to_string());
+        self.run(|tx| {
+            tx.prepare_cached("UPDATE tokens SET revoked_at = ?2, revoked_by = ?3 WHERE token_id = ?1")?
+                .execute(params![id.as_str(), at, by])
+        })?;
+        Ok(())
+    }
+
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError> {
         self.run(|tx| {
             tx.execute(
@@ -157,12 +189,12 @@ impl SqliteTx<'_> {
     }
 }
 
-/// How the log remembers that an entry changed its secret.
+/// How the log remembers that an entry changed its secret or token.
 fn mutation(entry: &Entry) -> Option<&'static str> {
     match (entry.outcome, entry.action) {
-        (Outcome::Ok, Event::Access(Action::Create)) => Some("create"),
+        (Outcome::Ok, Event::Access(Action::Create | Action::CreateToken)) => Some("create"),
         (Outcome::Ok, Event::Access(Action::Update)) => Some("update"),
-        (Outcome::Ok, Event::Access(Action::Delete)) => Some("delete"),
+        (Outcome::Ok, Event::Access(Action::Delete | Action::RevokeToken)) if entry.subject.is_some() => Some("delete"),
         _ => None,
     }
 }

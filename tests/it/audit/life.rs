@@ -123,7 +123,8 @@ fn a_database_from_before_the_tree_gets_one() {
     let id = Rpc::new(&daemon.socket()).create(&json!({ "value": "kept" }));
     stop(&mut daemon);
     let database = daemon.state().join("vault.db");
-    let before = "DROP TABLE tree_nodes; DROP TABLE checkpoints; DROP TABLE audit_keys; PRAGMA user_version = 1;";
+    let before = "DROP TABLE tree_nodes; DROP TABLE checkpoints; DROP TABLE audit_keys; \
+                  DROP TABLE tokens; PRAGMA user_version = 1;";
     Connection::open(&database).and_then(|db| db.execute_batch(before)).expect("as it was before");
     daemon.launch();
     daemon.wait_ready();

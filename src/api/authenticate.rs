@@ -1,0 +1,67 @@
+//! Who sends a request: the holder of the token that it shows, else the process at the other end.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::authz::{Principal, Rights};
+use crate::domain::{Caller, Identity, Origin, RequestId};
+use crate::vault::{Error, Vault};
+
+/// Who was found to send a request, or why nobody was. The listener puts it into the request's extensions, and the
+/// services answer in the caller's protocol, after the body.
+#[derive(Clone)]
+pub(super) struct Sender(pub(super) Arc<Result<Principal, Error>>);
+
+/// Where a connection comes from, and what may be done there without a token.
+#[derive(Clone)]
+pub(super) struct Connected {
+    pub(super) from: Origin,
+    pub(super) rights: Arc<Rights>,
+}
+
+/// Finds out who sends a request. Who shows a token acts as that token, and never as more.
+///
+/// Takes the header out of the request: nothing later has a use for it, or can log it.
+pub(super) async fn principal_of(
+    vault: &Vault,
+    connected: &Connected,
+    headers: &mut HeaderMap,
+    request: RequestId,
+) -> Sender {
+    let shown: Vec<HeaderValue> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    headers.remove(header::AUTHORIZATION);
+    let principal = match (shown.as_slice(), connected.from) {
+        ([], Origin::Peer(peer)) => {
+            let caller = Caller { identity: Identity::Peer(peer), request };
+            Ok(Principal::new(caller, Arc::clone(&connected.rights)))
+        }
+        (shown, from) => vault.authenticate(bearer(shown), from, request).await,
+    };
+    Sender(Arc::new(principal))
+}
+
+/// The one token that is shown; an empty text, which no token is, where there is none, another scheme, or several.
+fn bearer(shown: &[HeaderValue]) -> &str {
+    let [one] = shown else { return "" };
+    let Some((scheme, token)) = one.to_str().ok().and_then(|text| text.split_once(' ')) else { return "" };
+    if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_is_read_and_nothing_else() {
+        let header = |text: &'static str| HeaderValue::from_static(text);
+        for (text, token) in [("Bearer amp_x", "amp_x"), ("bearer  amp_x ", "amp_x"), ("BEARER amp_x", "amp_x")] {
+            assert_eq!(bearer(&[header(text)]), token);
+        }
+        for text in ["", "Bearer", "Basic amp_x", "amp_x", "Bearer\tamp_x"] {
+            assert_eq!(bearer(&[header(text)]), "", "{text}");
+        }
+        assert_eq!(bearer(&[]), "");
+        assert_eq!(bearer(&[header("Bearer amp_x"), header("Bearer amp_x")]), "");
+    }
+}

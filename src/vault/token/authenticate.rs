@@ -1,0 +1,53 @@
+//! Who holds the token that a request shows.
+
+use std::sync::Arc;
+
+use super::super::{Error, Vault};
+use super::entry;
+use crate::audit::Outcome;
+use crate::authz::{Action, Principal, Rights, Token, TokenHash, TokenState};
+use crate::domain::{Caller, Identity, Origin, RequestId, Timestamp, TokenId};
+use crate::store::TokenMutation;
+
+impl Vault {
+    /// The holder of a token, with the token's rights and no others.
+    ///
+    /// Asks the store each time: what was revoked a moment ago counts no more. Whoever is refused is not told why; the
+    /// log is.
+    pub async fn authenticate(&self, bearer: &str, from: Origin, request: RequestId) -> Result<Principal, Error> {
+        let hash = TokenHash::of(bearer);
+        let found = self.store.read(move |tx| {
+            let token = tx.token_of(&hash)?;
+            let logged = token.as_ref().map(|token| tx.last_token_mutation(&token.id)).transpose()?.flatten();
+            Ok((token, logged))
+        });
+        let (token, logged) = found.await?;
+        match judge(token, logged, Timestamp::now()) {
+            Ok(token) => {
+                let caller = Caller { identity: Identity::Token { id: token.id, from }, request };
+                Ok(Principal::new(caller, Arc::new(Rights::Permitted(token.permissions))))
+            }
+            Err((outcome, id)) => {
+                let caller = Caller { identity: Identity::Anonymous(from), request };
+                self.record(entry(&caller, Action::Authenticate, id.as_ref(), outcome)).await?;
+                Err(Error::Unauthenticated)
+            }
+        }
+    }
+}
+
+/// The row alone could be an older one that was put back: it must agree with what the log says was done last.
+fn judge(
+    token: Option<Token>,
+    logged: Option<TokenMutation>,
+    now: Timestamp,
+) -> Result<Token, (Outcome, Option<TokenId>)> {
+    let Some(token) = token else { return Err((Outcome::Unknown, None)) };
+    let outcome = match (token.state(now), logged) {
+        (TokenState::Living, Some(TokenMutation::Made)) => return Ok(token),
+        (TokenState::Expired, Some(TokenMutation::Made)) => Outcome::Expired,
+        (TokenState::Revoked, Some(TokenMutation::Revoked)) => Outcome::Revoked,
+        _ => Outcome::Tampered,
+    };
+    Err((outcome, Some(token.id)))
+}
