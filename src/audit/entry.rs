@@ -150,8 +150,8 @@ pub struct Attributes {
 pub struct TokenFacts {
     /// What people call it.
     pub name: TokenName,
-    /// When it ends by itself.
-    pub expires_at: Timestamp,
+    /// When it ends by itself, if it was made.
+    pub expires_at: Option<Timestamp>,
     /// All that its holder may do.
     pub permissions: Vec<Permission>,
 }
@@ -288,7 +288,7 @@ impl Serialize for Written<'_> {
         }
         if let Some(TokenFacts { name, expires_at, permissions }) = &self.attributes.token {
             map.serialize_entry("name", name.as_str())?;
-            map.serialize_entry("expires_at", expires_at)?;
+            expires_at.map_or(Ok(()), |at| map.serialize_entry("expires_at", &at))?;
             map.serialize_entry("grants", &permissions.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         }
         if let Some(container) = &self.attributes.container {

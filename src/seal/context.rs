@@ -62,7 +62,7 @@ pub(super) fn of_root(format: u8, vault: VaultId, provider: &str, parameters: &s
 }
 
 /// Each field after its length as 32 bits, big-endian: no two lists of fields give the same bytes.
-fn fields(fields: &[&[u8]]) -> Vec<u8> {
+pub(super) fn fields(fields: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(fields.iter().map(|field| field.len() + 4).sum());
     for field in fields {
         bytes.extend(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());

@@ -30,15 +30,23 @@ impl Key {
     /// A key derived from this one for one purpose: HKDF-SHA-256 (RFC 5869) with `purpose` as `info`.
     pub(super) fn derive(&self, salt: &[u8], purpose: &str) -> Self {
         let mut derived = Self(Zeroizing::new([0; Self::LEN]));
-        self.expand(salt, purpose, &mut *derived.0);
+        self.expand(salt, purpose.as_bytes(), &mut *derived.0);
         derived
     }
 
     /// Public bytes that commit to this key: another key with the same ones can't be found.
     pub(super) fn commitment<const N: usize>(&self, salt: &[u8], purpose: &str) -> [u8; N] {
         let mut bytes = [0; N];
-        self.expand(salt, purpose, &mut bytes);
+        self.expand(salt, purpose.as_bytes(), &mut bytes);
         bytes
+    }
+
+    /// Public bytes about a message that nobody can tell without this key: HKDF's expansion is a pseudorandom function of
+    /// its `info`. For a key that was derived for nothing else.
+    pub(super) fn authenticate(&self, message: &[u8]) -> [u8; 32] {
+        let mut tag = [0; 32];
+        self.expand(&[], message, &mut tag);
+        tag
     }
 
     /// The key's bytes.
@@ -46,10 +54,10 @@ impl Key {
         &self.0
     }
 
-    fn expand(&self, salt: &[u8], purpose: &str, output: &mut [u8]) {
+    fn expand(&self, salt: &[u8], info: &[u8], output: &mut [u8]) {
         debug_assert!(output.len() <= 255 * 32, "RFC 5869, 2.3");
         // Fails only above 255 blocks of output; ours is one.
-        let _ = Hkdf::<Sha256>::new(Some(salt), self.expose()).expand(purpose.as_bytes(), output);
+        let _ = Hkdf::<Sha256>::new(Some(salt), self.expose()).expand(info, output);
     }
 }
 

@@ -13,8 +13,10 @@ mod ring;
 pub mod root;
 #[cfg(test)]
 mod tests;
+mod voucher;
 
 pub use context::SealContext;
 pub use error::{KeyError, OpenError};
 pub use key::Key;
 pub use ring::{KeyRing, RootKey};
+pub use voucher::Voucher;

@@ -60,8 +60,8 @@ fn kek_id(key: &Key, vault: VaultId) -> KekId {
 
 /// The key-encryption keys, unwrapped.
 pub struct KeyRing {
-    keys: BTreeMap<KekId, Key>,
-    active: KekId,
+    pub(super) keys: BTreeMap<KekId, Key>,
+    pub(super) active: KekId,
 }
 
 impl KeyRing {

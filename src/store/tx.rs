@@ -7,6 +7,7 @@ use crate::domain::{
     ActorId, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
     WrappedAuditKey, WrappedKek,
 };
+use crate::seal::Voucher;
 
 /// Reading, on one consistent snapshot.
 pub trait ReadTx: Nodes<Error = StoreError> {
@@ -52,8 +53,8 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// A token, whether it counts or not.
     fn token(&mut self, id: &TokenId) -> Result<Option<Token>, StoreError>;
 
-    /// The token of this hash, whether it counts or not.
-    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<Token>, StoreError>;
+    /// The token of this hash, whether it counts or not, with what vouches for its row.
+    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<(Token, Voucher)>, StoreError>;
 
     /// Tokens after a place, oldest first, each with its own place.
     fn tokens_after(&mut self, place: u64, most: u32) -> Result<Vec<(u64, Token)>, StoreError>;
@@ -107,7 +108,13 @@ pub trait WriteTx: ReadTx {
     fn delete_object(&mut self, grant: &Grant, id: &ObjectId) -> Result<(), StoreError>;
 
     /// Stores a new token.
-    fn insert_token(&mut self, grant: &Grant, token: &Token, hash: &TokenHash) -> Result<(), StoreError>;
+    fn insert_token(
+        &mut self,
+        grant: &Grant,
+        token: &Token,
+        hash: &TokenHash,
+        voucher: &Voucher,
+    ) -> Result<(), StoreError>;
 
     /// Marks a token revoked.
     fn revoke_token(&mut self, grant: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError>;

@@ -10,6 +10,7 @@ use crate::domain::{
     ActorId, KekId, KekState, Object, ObjectId, RootWrap, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
     WrappedAuditKey, WrappedKek,
 };
+use crate::seal::Voucher;
 use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion, TokenMutation};
 
 impl SqliteTx<'_> {
@@ -156,8 +157,12 @@ impl ReadTx for SqliteTx<'_> {
         Ok(self.tokens_where("token_id = ?1", params![id.as_str()])?.pop())
     }
 
-    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<Token>, StoreError> {
-        Ok(self.tokens_where("hash = ?1", params![hash.as_bytes()])?.pop())
+    fn token_of(&mut self, hash: &TokenHash) -> Result<Option<(Token, Voucher)>, StoreError> {
+        self.run(|tx| {
+            tx.prepare_cached(&format!("SELECT {TOKEN_COLUMNS}, voucher FROM tokens WHERE hash = ?1"))?
+                .query_row([hash.as_bytes()], |row| Ok((token::read(row)?, token::voucher(row)?)))
+                .optional()
+        })
     }
 
     fn tokens_after(&mut self, place: u64, most: u32) -> Result<Vec<(u64, Token)>, StoreError> {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::convert::{bad, parsed, time};
 use crate::authz::{Permission, Revocation, Token};
 use crate::domain::{Description, Timestamp};
+use crate::seal::Voucher;
 
 /// The columns that [`read`] reads.
 pub(super) const TOKEN_COLUMNS: &str =
@@ -28,6 +29,10 @@ fn revocation(row: &Row<'_>) -> rusqlite::Result<Option<Revocation>> {
     let Some(at) = row.get::<_, Option<i64>>(5)? else { return Ok(None) };
     let at = Timestamp::from_microsecond(at).map_err(|e| bad(5, e))?;
     Ok(Some(Revocation { at, by: parsed(row, 6)? }))
+}
+
+pub(super) fn voucher(row: &Row<'_>) -> rusqlite::Result<Voucher> {
+    row.get("voucher").map(Voucher::from_bytes)
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ use crate::domain::{
     KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, Version, VersionInfo, WrappedAuditKey,
     WrappedKek,
 };
+use crate::seal::Voucher;
 use crate::store::{StoreError, WriteTx};
 
 impl WriteTx for SqliteTx<'_> {
@@ -95,11 +96,18 @@ impl WriteTx for SqliteTx<'_> {
         Ok(())
     }
 
-    fn insert_token(&mut self, _: &Grant, token: &Token, hash: &TokenHash) -> Result<(), StoreError> {
+    fn insert_token(
+        &mut self,
+        _: &Grant,
+        token: &Token,
+        hash: &TokenHash,
+        voucher: &Voucher,
+    ) -> Result<(), StoreError> {
         self.run(|tx| {
             tx.prepare_cached(
-                "INSERT INTO tokens (token_id, hash, name, description, created_at, expires_at, creator, permissions) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO tokens \
+                 (token_id, hash, name, description, created_at, expires_at, creator, permissions, voucher) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 token.id.as_str(),
@@ -110,6 +118,7 @@ impl WriteTx for SqliteTx<'_> {
                 token.expires_at.as_microsecond(),
                 token.creator.to_string(),
                 permissions_text(&token.permissions),
+                voucher.as_bytes(),
             ])
         })?;
         Ok(())

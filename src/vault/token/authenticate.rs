@@ -17,12 +17,19 @@ impl Vault {
     pub async fn authenticate(&self, bearer: &str, from: Origin, request: RequestId) -> Result<Principal, Error> {
         let hash = TokenHash::of(bearer);
         let found = self.store.read(move |tx| {
-            let token = tx.token_of(&hash)?;
-            let logged = token.as_ref().map(|token| tx.last_token_mutation(&token.id)).transpose()?.flatten();
-            Ok((token, logged))
+            let Some((token, voucher)) = tx.token_of(&hash)? else { return Ok(None) };
+            let logged = tx.last_token_mutation(&token.id)?;
+            Ok(Some((token, voucher, logged)))
         });
-        let (token, logged) = found.await?;
-        match judge(token, logged, Timestamp::now()) {
+        let found = found.await?;
+        let judged = match found {
+            None => Err((Outcome::Unknown, None)),
+            Some((token, voucher, _)) if !self.vouches(&voucher, &token, &hash) => {
+                Err((Outcome::Tampered, Some(token.id)))
+            }
+            Some((token, _, logged)) => judge(token, logged, Timestamp::now()),
+        };
+        match judged {
             Ok(token) => {
                 let caller = Caller { identity: Identity::Token { id: token.id, from }, request };
                 Ok(Principal::new(caller, Arc::new(Rights::Permitted(token.permissions))))
@@ -37,12 +44,7 @@ impl Vault {
 }
 
 /// The row alone could be an older one that was put back: it must agree with what the log says was done last.
-fn judge(
-    token: Option<Token>,
-    logged: Option<TokenMutation>,
-    now: Timestamp,
-) -> Result<Token, (Outcome, Option<TokenId>)> {
-    let Some(token) = token else { return Err((Outcome::Unknown, None)) };
+fn judge(token: Token, logged: Option<TokenMutation>, now: Timestamp) -> Result<Token, (Outcome, Option<TokenId>)> {
     let outcome = match (token.state(now), logged) {
         (TokenState::Living, Some(TokenMutation::Made)) => return Ok(token),
         (TokenState::Expired, Some(TokenMutation::Made)) => Outcome::Expired,

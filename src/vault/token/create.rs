@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::super::{Error, Vault};
 use super::{TokenRefusal, entry};
-use crate::audit::TokenFacts;
+use crate::audit::{Outcome, TokenFacts};
 use crate::authz::{Action, BearerToken, Grant, Permission, Principal, Resource, Token, TokenHash, TokenState};
 use crate::domain::{ActorId, Description, Identity, Timestamp, TokenId, TokenName};
 use crate::seal::KeyError;
@@ -42,9 +42,34 @@ impl Vault {
     pub async fn create_token(&self, principal: &Principal, new: NewToken) -> Result<MadeToken, Error> {
         check(&new, Timestamp::now())?;
         let (bearer, id) = random()?;
-        let (hash, principal) = (bearer.hash(), principal.clone());
-        let (result, _) = self.store.write(move |tx| store(tx, &principal, id, new, &hash)).await?;
-        result.map(|token| MadeToken { bearer, token }).map_err(Error::Token)
+        let (vault, hash, principal) = (self.clone(), bearer.hash(), principal.clone());
+        let (result, _) = self.store.write(move |tx| vault.store_token(tx, &principal, id, new, &hash)).await?;
+        result?.map(|token| MadeToken { bearer, token }).map_err(Error::Token)
+    }
+
+    /// Decides, stores and records.
+    fn store_token(
+        &self,
+        tx: &mut dyn WriteTx,
+        principal: &Principal,
+        id: TokenId,
+        new: NewToken,
+        hash: &TokenHash,
+    ) -> Result<Result<Result<Token, TokenRefusal>, KeyError>, StoreError> {
+        let mut facts = TokenFacts { name: new.name.clone(), expires_at: None, permissions: new.permissions.clone() };
+        let (subject, outcome, result) = match decide(tx, principal, id, new)? {
+            Ok((token, grant)) => {
+                let Some(voucher) = self.vouch(&token, hash) else { return Ok(Err(KeyError::NoActiveKek)) };
+                tx.insert_token(&grant, &token, hash, &voucher)?;
+                facts.expires_at = Some(token.expires_at);
+                (Some(token.id.clone()), Outcome::Ok, Ok(token))
+            }
+            Err(refusal) => (None, refusal.outcome(), Err(refusal)),
+        };
+        let mut entry = entry(principal.caller(), Action::CreateToken, subject.as_ref(), outcome);
+        entry.attributes.token = Some(facts);
+        tx.append(&entry)?;
+        Ok(Ok(result))
     }
 }
 
@@ -70,29 +95,6 @@ fn random() -> Result<(BearerToken, TokenId), KeyError> {
     getrandom::fill(&mut *secret).map_err(failed)?;
     getrandom::fill(&mut id).map_err(failed)?;
     Ok((BearerToken::from_random(&secret), TokenId::from_random(id)))
-}
-
-/// Decides, stores and records.
-fn store(
-    tx: &mut dyn WriteTx,
-    principal: &Principal,
-    id: TokenId,
-    new: NewToken,
-    hash: &TokenHash,
-) -> Result<Result<Token, TokenRefusal>, StoreError> {
-    let facts = TokenFacts { name: new.name.clone(), expires_at: tx.now(), permissions: new.permissions.clone() };
-    let (subject, facts, result) = match decide(tx, principal, id, new)? {
-        Ok((token, grant)) => {
-            tx.insert_token(&grant, &token, hash)?;
-            (Some(token.id.clone()), TokenFacts { expires_at: token.expires_at, ..facts }, Ok(token))
-        }
-        Err(refusal) => (None, facts, Err(refusal)),
-    };
-    let outcome = result.as_ref().err().map_or(crate::audit::Outcome::Ok, TokenRefusal::outcome);
-    let mut entry = entry(principal.caller(), Action::CreateToken, subject.as_ref(), outcome);
-    entry.attributes.token = Some(facts);
-    tx.append(&entry)?;
-    Ok(result)
 }
 
 fn decide(

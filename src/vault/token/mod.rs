@@ -5,6 +5,7 @@ mod create;
 mod list;
 mod refusal;
 mod revoke;
+mod voucher;
 
 pub use create::{MadeToken, NewToken};
 pub use list::TokenPage;

@@ -1,4 +1,5 @@
--- Of a token only its SHA-256 is kept. A revoked or expired one keeps its row.
+-- Of a token only its SHA-256 is kept. A revoked or expired one keeps its row. `voucher` is about all columns before it
+-- but those of the revocation, which must agree with the log.
 CREATE TABLE tokens (
     seq         INTEGER PRIMARY KEY,
     token_id    TEXT NOT NULL UNIQUE,
@@ -11,6 +12,7 @@ CREATE TABLE tokens (
     revoked_by  TEXT,
     creator     TEXT NOT NULL,
     permissions TEXT NOT NULL,
+    voucher     BLOB NOT NULL,
     CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 ) STRICT;
 CREATE INDEX tokens_name ON tokens (name);
