@@ -15,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming};
 use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
@@ -32,14 +33,41 @@ pub async fn unary<Q: Message, A: Message>(
 ) -> Result<A, CallError> {
     let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(socket, error))?;
     check_owner(socket, &stream)?;
-    let lost = |_| CallError::Lost { socket: socket.to_owned() };
+    let daemon = Daemon { host: HeaderValue::from_static("ampoule"), place: socket.display().to_string() };
+    exchange(stream, &daemon, method, headers, request).await
+}
+
+/// Whom a connection leads to.
+pub struct Daemon {
+    /// The name that it is called by.
+    pub host: HeaderValue,
+    /// Where it is, for errors.
+    pub place: String,
+}
+
+/// The same on a connection that is there already, to a daemon that is known to be the right one.
+pub async fn exchange<S, Q, A>(
+    stream: S,
+    daemon: &Daemon,
+    method: &'static str,
+    headers: &[(HeaderName, HeaderValue)],
+    request: &Q,
+) -> Result<A, CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Q: Message,
+    A: Message,
+{
+    let lost = |_| CallError::Lost { place: daemon.place.clone() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     tokio::spawn(connection);
-    let response = sender.send_request(http_request(method, headers, request)).await.map_err(lost)?;
-    read(socket, response).await
+    let request = http_request(daemon.host.clone(), method, headers, request);
+    let response = sender.send_request(request).await.map_err(lost)?;
+    read(&daemon.place, response).await
 }
 
 fn http_request<Q: Message>(
+    host: HeaderValue,
     method: &'static str,
     headers: &[(HeaderName, HeaderValue)],
     message: &Q,
@@ -50,7 +78,7 @@ fn http_request<Q: Message>(
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(method);
     let all = request.headers_mut();
-    all.insert(header::HOST, HeaderValue::from_static("ampoule"));
+    all.insert(header::HOST, host);
     all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/proto"));
     all.insert("connect-protocol-version", HeaderValue::from_static("1"));
     all.extend(headers.iter().cloned());
@@ -75,16 +103,16 @@ fn check_owner(socket: &Path, stream: &UnixStream) -> Result<(), CallError> {
     Err(CallError::WrongOwner { socket: socket.to_owned(), peer, own })
 }
 
-async fn read<A: Message>(socket: &Path, response: Response<Incoming>) -> Result<A, CallError> {
+async fn read<A: Message>(place: &str, response: Response<Incoming>) -> Result<A, CallError> {
     let status = response.status();
     let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-    let mut body = body.map_err(|_| CallError::Lost { socket: socket.to_owned() })?.aggregate();
+    let mut body = body.map_err(|_| CallError::Lost { place: place.to_owned() })?.aggregate();
     let mut bytes = Zeroizing::new(vec![0; body.remaining()]);
     body.copy_to_slice(&mut bytes);
     if status == StatusCode::OK {
-        return A::decode_from_slice(&bytes).map_err(|_| CallError::Strange { socket: socket.to_owned() });
+        return A::decode_from_slice(&bytes).map_err(|_| CallError::Strange { place: place.to_owned() });
     }
-    Err(refusal(socket, status, &bytes))
+    Err(refusal(place, status, &bytes))
 }
 
 /// The JSON of an error in the Connect protocol.
@@ -95,13 +123,13 @@ struct ConnectError {
     message: String,
 }
 
-fn refusal(socket: &Path, status: StatusCode, body: &[u8]) -> CallError {
-    let unavailable = |message| CallError::Unavailable { socket: socket.to_owned(), message };
+fn refusal(place: &str, status: StatusCode, body: &[u8]) -> CallError {
+    let unavailable = |message| CallError::Unavailable { place: place.to_owned(), message };
     match serde_json::from_slice::<ConnectError>(body) {
         Ok(error) if error.code == "unavailable" => unavailable(error.message),
         Ok(ConnectError { code, message }) => CallError::Refused { code, message },
         Err(_) if status == StatusCode::SERVICE_UNAVAILABLE => unavailable(String::new()),
-        Err(_) => CallError::Strange { socket: socket.to_owned() },
+        Err(_) => CallError::Strange { place: place.to_owned() },
     }
 }
 
@@ -138,13 +166,13 @@ pub enum CallError {
     },
     /// The connection ended before the answer did.
     Lost {
-        /// The socket that was tried.
-        socket: PathBuf,
+        /// Where it was called.
+        place: String,
     },
     /// The daemon said that it can't answer now.
     Unavailable {
-        /// The socket that was tried.
-        socket: PathBuf,
+        /// Where it was called.
+        place: String,
         /// The daemon's words.
         message: String,
     },
@@ -157,8 +185,8 @@ pub enum CallError {
     },
     /// The answer makes no sense.
     Strange {
-        /// The socket that was tried.
-        socket: PathBuf,
+        /// Where it was called.
+        place: String,
     },
 }
 
@@ -194,16 +222,12 @@ impl fmt::Display for CallError {
             Self::Connect { socket, error } => {
                 write!(f, "the Ampoule daemon's socket {} can't be used ({error})", socket.display())
             }
-            Self::Lost { socket } => {
-                write!(f, "the Ampoule daemon at {} hung up before it answered", socket.display())
-            }
-            Self::Unavailable { socket, message } => {
-                write!(f, "the Ampoule daemon at {} can't answer now ({message})", socket.display())
+            Self::Lost { place } => write!(f, "the Ampoule daemon at {place} hung up before it answered"),
+            Self::Unavailable { place, message } => {
+                write!(f, "the Ampoule daemon at {place} can't answer now ({message})")
             }
             Self::Refused { code, message } => write!(f, "{message} ({code})"),
-            Self::Strange { socket } => {
-                write!(f, "what listens at {} is no Ampoule daemon of this version", socket.display())
-            }
+            Self::Strange { place } => write!(f, "what listens at {place} is no Ampoule daemon of this version"),
         }
     }
 }
