@@ -1,4 +1,4 @@
-//! Calls to the daemon, one at a time.
+//! Calls to the daemon, one at a time: on the socket of this host, or over TLS elsewhere.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -6,13 +6,23 @@ use std::path::PathBuf;
 
 use ampoule_proto::call::{self, CallError};
 use buffa::Message;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
+use tokio::runtime::Runtime;
 
-use super::CliError;
+use super::remote::Remote;
+use super::token_file::Token;
+use super::{CliError, Context};
+use crate::config::{Destination, token_file};
 
-/// The way to the daemon on one socket.
+/// The way to the daemon.
 pub(super) struct Client {
-    socket: PathBuf,
+    way: Way,
+    token: Option<Token>,
+}
+
+enum Way {
+    Socket(PathBuf),
+    Remote(Remote),
 }
 
 /// The methods that the command line calls.
@@ -25,18 +35,43 @@ pub(super) mod method {
     pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
     pub(in crate::cli) const GET_CHECKPOINT: &str = "/ampoule.v1.AuditService/GetCheckpoint";
     pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";
+    pub(in crate::cli) const CREATE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/CreateRevokableToken";
+    pub(in crate::cli) const LIST_TOKENS: &str = "/namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens";
+    pub(in crate::cli) const REVOKE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/RevokeRevokableToken";
 }
 
 impl Client {
-    pub(super) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    /// The way that flags and variables name. On the socket a token is shown only if its file is named by a flag.
+    pub(super) fn new(context: &Context) -> Result<Self, CliError> {
+        Self::with_token_file(context, context.remote.token_file.clone())
+    }
+
+    /// The same for a command that writes the file of that flag.
+    pub(super) fn without_token_flag(context: &Context) -> Result<Self, CliError> {
+        Self::with_token_file(context, None)
+    }
+
+    fn with_token_file(context: &Context, named: Option<PathBuf>) -> Result<Self, CliError> {
+        let Context { environment, flags, remote } = context;
+        let (way, file) = match Destination::of(environment, flags, remote)? {
+            Destination::Socket(socket) => (Way::Socket(socket), named),
+            Destination::Endpoint(endpoint) => {
+                let file = token_file(environment, named.as_deref()).ok_or(CliError::NoToken)?;
+                (Way::Remote(Remote::new(endpoint, remote.cacert.as_deref())?), Some(file))
+            }
+        };
+        Ok(Self { way, token: file.map(|file| Token::read(&file)).transpose()? })
     }
 
     /// Fails if nobody listens.
     pub(super) fn reach(&self) -> Result<(), CliError> {
-        match UnixStream::connect(&self.socket) {
+        let socket = match &self.way {
+            Way::Socket(socket) => socket,
+            Way::Remote(remote) => return runtime()?.block_on(remote.reach()),
+        };
+        match UnixStream::connect(socket) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-                Err(CallError::NotRunning { socket: self.socket.clone() }.into())
+                Err(CallError::NotRunning { socket: socket.clone() }.into())
             }
             // Whatever else is wrong the call itself will tell.
             _ => Ok(()),
@@ -45,7 +80,7 @@ impl Client {
 
     /// Calls a method.
     pub(super) fn call<Q: Message, A: Message>(&self, method: &'static str, request: &Q) -> Result<A, CliError> {
-        self.call_with(method, &[], request)
+        self.call_with(method, Vec::new(), request)
     }
 
     /// Describes a secret without its value, which the log then doesn't count as revealed.
@@ -55,17 +90,25 @@ impl Client {
         request: &Q,
     ) -> Result<A, CliError> {
         let header = (HeaderName::from_static("ampoule-metadata-only"), HeaderValue::from_static("1"));
-        self.call_with(method, &[header], request)
+        self.call_with(method, vec![header], request)
     }
 
     fn call_with<Q: Message, A: Message>(
         &self,
         method: &'static str,
-        headers: &[(HeaderName, HeaderValue)],
+        mut headers: Vec<(HeaderName, HeaderValue)>,
         request: &Q,
     ) -> Result<A, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        let runtime = runtime.map_err(|error| CliError::System { what: "the daemon can't be called", error })?;
-        Ok(runtime.block_on(call::unary(&self.socket, method, headers, request))?)
+        headers.extend(self.token.as_ref().map(|token| (header::AUTHORIZATION, token.header())));
+        let runtime = runtime()?;
+        match &self.way {
+            Way::Socket(socket) => Ok(runtime.block_on(call::unary(socket, method, &headers, request))?),
+            Way::Remote(remote) => runtime.block_on(remote.call(method, &headers, request)),
+        }
     }
+}
+
+fn runtime() -> Result<Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| CliError::System { what: "the daemon can't be called", error })
 }

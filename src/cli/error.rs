@@ -19,6 +19,31 @@ pub(super) enum CliError {
     /// The daemon did not do it.
     #[error("{}", with_remedy(.0))]
     Call(#[from] CallError),
+    /// The daemon elsewhere can't be reached, or isn't the one that it should be.
+    #[error(
+        "{endpoint} can't be called: {error}\nCheck --endpoint or NSC_ENDPOINT, and --cacert if its certificate is of your own making."
+    )]
+    Connect { endpoint: String, error: io::Error },
+    /// There is no certificate to check others by.
+    #[error("this system has no certificates to trust\nInstall ca-certificates, or name a file with --cacert.")]
+    NoRoots,
+    /// A daemon elsewhere wants a token.
+    #[error(
+        "there is no token to call with\nMake one with `ampoule token create` on the daemon's host, and keep it here with `ampoule login`."
+    )]
+    NoToken,
+    /// A file is no token file.
+    #[error("{} is not a token file: expected {{\"bearer_token\": \"…\"}}\nWrite it with `ampoule login`.", path.display())]
+    NoTokenFile { path: PathBuf },
+    /// A token can't be read.
+    #[error("no token was read: {0}\nTry again, or give it on standard input.")]
+    TypedToken(io::Error),
+    /// What was typed is no token.
+    #[error("that is not a token: expected one word of ASCII\nCopy it again as `ampoule token create` showed it.")]
+    NotAToken,
+    /// Nobody knows where the user's files are.
+    #[error("there is no place for the token: neither HOME nor XDG_CONFIG_HOME is set\nName a file with --token_file.")]
+    NoHome,
     /// A file can't be read.
     #[error("{} can't be read: {error}\nName a file that you may read.", path.display())]
     Read { path: PathBuf, error: io::Error },

@@ -6,9 +6,13 @@ mod audit;
 mod client;
 mod error;
 mod input;
+mod login;
 mod output;
+mod remote;
 mod run_request;
 mod serve;
+mod token;
+mod token_file;
 mod vault;
 mod volatile;
 
@@ -21,7 +25,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use client::Client;
 use error::CliError;
 
-use crate::config::{ClientFlags, Environment, client_socket};
+use crate::config::{ClientFlags, Environment, RemoteFlags};
 
 /// A self-hosted vault whose secrets reach containers only at the moment they are created.
 #[derive(Parser)]
@@ -29,6 +33,8 @@ use crate::config::{ClientFlags, Environment, client_socket};
 struct Cli {
     #[command(flatten)]
     client: ClientFlags,
+    #[command(flatten)]
+    remote: RemoteFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +45,9 @@ enum Command {
     #[command(subcommand)]
     Vault(vault::Vault),
     #[command(subcommand)]
+    Token(token::Token),
+    Login(login::Login),
+    #[command(subcommand)]
     Audit(audit::Audit),
     RunRequest(run_request::RunRequest),
 }
@@ -47,29 +56,41 @@ enum Command {
 struct Context {
     environment: Environment,
     flags: ClientFlags,
+    remote: RemoteFlags,
 }
 
 impl Context {
     /// The way to the daemon.
     fn client(&self) -> Result<Client, CliError> {
-        Ok(Client::new(client_socket(&self.environment, &self.flags)?))
+        Client::new(self)
     }
 }
 
 /// Runs the command of this process's arguments: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let Cli { client, command } = match Cli::try_parse() {
+    let Cli { client, remote, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => return say(&message).unwrap_or_else(|error| error.report()),
     };
-    let context = Context { environment: Environment::of_process(), flags: client };
+    if is_of_this_host(&command) && remote != RemoteFlags::default() {
+        let message = "this command is about this host: it takes no --endpoint, --token_file or --cacert";
+        usage(ErrorKind::ArgumentConflict, message);
+    }
+    let context = Context { environment: Environment::of_process(), flags: client, remote };
     let done = match command {
         Command::Serve(serve) => serve.run(&context),
         Command::Vault(vault) => vault.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Token(token) => token.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Login(login) => login.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
     };
     done.unwrap_or_else(|error| error.report())
+}
+
+/// Whether it has nothing to do with a daemon elsewhere.
+fn is_of_this_host(command: &Command) -> bool {
+    matches!(command, Command::Serve(_) | Command::RunRequest(_) | Command::Audit(audit::Audit::Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.

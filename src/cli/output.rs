@@ -59,7 +59,7 @@ impl From<VaultObjectMetadata> for Metadata {
     }
 }
 
-fn timestamp(wire: &WireTimestamp) -> Option<Timestamp> {
+pub(super) fn timestamp(wire: &WireTimestamp) -> Option<Timestamp> {
     Timestamp::new(wire.seconds, wire.nanos).ok()
 }
 
@@ -143,7 +143,7 @@ fn aligned<const N: usize>(headings: [&str; N], rows: &[[String; N]], colour: bo
 }
 
 /// Text that somebody else wrote, without what a terminal would obey.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(plain).collect()
 }

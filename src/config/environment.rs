@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{AuditSink, ClientFlags, ConfigError, Flags, xdg};
+use super::{AuditSink, ClientFlags, ConfigError, Endpoint, Flags, xdg};
 
 /// The variables of a process, and the user whom it runs as. Tests make their own.
 ///
@@ -18,6 +18,9 @@ pub struct Environment {
     variables: HashMap<OsString, OsString>,
     uid: u32,
 }
+
+/// Our folder among those of other programs.
+const OWN: &str = "ampoule";
 
 /// The name of the credential that holds the vault's passphrase (systemd.exec(5), `LoadCredential=`).
 const PASSPHRASE_CREDENTIAL: &str = "ampoule.passphrase";
@@ -40,14 +43,14 @@ impl Environment {
         if self.uid == 0 {
             return Some(PathBuf::from("/etc/ampoule/ampoule.yaml"));
         }
-        xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config").map(|folder| folder.join("ampoule.yaml"))
+        xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config", OWN).map(|folder| folder.join("ampoule.yaml"))
     }
 
     pub(super) fn state_dir(&self) -> Option<PathBuf> {
         if self.uid == 0 {
             return Some(PathBuf::from("/var/lib/ampoule"));
         }
-        xdg(self.path("XDG_STATE_HOME"), self.path("HOME"), ".local/state")
+        xdg(self.path("XDG_STATE_HOME"), self.path("HOME"), ".local/state", OWN)
     }
 
     pub(super) fn socket(&self) -> PathBuf {
@@ -79,6 +82,33 @@ impl Environment {
     /// Whether the shim's settings file is named, so that it must not be chosen for it.
     pub fn names_shim_config(&self) -> bool {
         self.path("AMPOULE_SHIM_CONFIG").is_some()
+    }
+
+    /// The daemon elsewhere that existing clients are told to call.
+    pub(super) fn endpoint(&self) -> Result<Option<Endpoint>, ConfigError> {
+        let expected = || "https://HOST or https://HOST:PORT".to_owned();
+        let wrong = |_| ConfigError::Variable { name: "NSC_ENDPOINT", expected: expected() };
+        self.text("NSC_ENDPOINT").map(|text| text.parse().map_err(wrong)).transpose()
+    }
+
+    pub(super) fn named_token_file(&self) -> Option<&Path> {
+        self.path("NSC_TOKEN_FILE")
+    }
+
+    /// Where existing clients look for a token file if none is named.
+    pub(super) fn token_files(&self) -> Vec<PathBuf> {
+        [PathBuf::from("/var/run/nsc/token.json")].into_iter().chain(self.own_token_file()).collect()
+    }
+
+    /// Where a login is kept: the file that is named, or the user's own one.
+    pub fn login_file(&self) -> Option<PathBuf> {
+        self.named_token_file().map(Path::to_owned).or_else(|| self.own_token_file())
+    }
+
+    /// The user's own one of these.
+    pub(super) fn own_token_file(&self) -> Option<PathBuf> {
+        let folder = xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config", "ns");
+        folder.map(|folder| folder.join("token.json"))
     }
 
     /// Whether the user asked for no colours (<https://no-color.org>).

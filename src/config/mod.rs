@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod flags;
 mod grants;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
 pub use grants::Grants;
+pub use remote::{Destination, Endpoint, InvalidEndpoint, RemoteFlags, token_file};
 
 use file::File;
 
@@ -185,8 +187,8 @@ fn absolute(
     relative_to_none(key, set)?.or_else(default).ok_or(ConfigError::NoDefault { key })
 }
 
-/// A folder of the user's that the XDG Base Directory Specification names: a variable, or a place below the home.
-fn xdg(variable: Option<&Path>, home: Option<&Path>, below_home: &str) -> Option<PathBuf> {
+/// A program's folder in one that the XDG Base Directory Specification names: a variable, or a place below the home.
+fn xdg(variable: Option<&Path>, home: Option<&Path>, below_home: &str, program: &str) -> Option<PathBuf> {
     let set = variable.filter(|path| path.is_absolute()).map(Path::to_owned);
-    set.or_else(|| Some(home?.join(below_home))).map(|folder| folder.join("ampoule"))
+    set.or_else(|| Some(home?.join(below_home))).map(|folder| folder.join(program))
 }
