@@ -17,14 +17,14 @@ use crate::support::terminal::{Closed, Terminal};
 struct Desk {
     daemon: Daemon,
     cli: Cli,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Desk {
     fn new() -> Self {
         let folder = temporary_folder();
         let daemon = Daemon::start(folder.path());
-        Self { cli: daemon.cli(), daemon, _folder: folder }
+        Self { cli: daemon.cli(), daemon, folder }
     }
 
     fn run(&self, args: &[&str]) -> Terminal {
@@ -69,6 +69,19 @@ fn a_value_is_asked_for_twice_and_never_shown() {
     assert_eq!(closed.code, 0, "{}", closed.shown);
     assert!(!closed.shown.contains("hunter3") && closed.is_restored, "{}", closed.shown);
     assert_eq!(desk.value(&id), b"hunter3");
+}
+
+#[test]
+fn a_token_is_asked_for_and_never_shown() {
+    let desk = Desk::new();
+    let file = desk.folder.path().join("ns/token.json");
+    let mut terminal = desk.run(&["login", "--token_file", file.to_str().expect("UTF-8")]);
+    terminal.wait_for("Token: ");
+    terminal.write(b"amp_hunter2\r");
+    let closed = terminal.close();
+    assert_eq!(closed.code, 0, "{}", closed.shown);
+    assert!(!closed.shown.contains("hunter2") && closed.is_restored, "{}", closed.shown);
+    assert_eq!(fs::read_to_string(&file).expect("a file"), r#"{"bearer_token":"amp_hunter2"}"#);
 }
 
 #[test]

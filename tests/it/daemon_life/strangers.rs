@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use super::Home;
 use crate::support::process::{self, Ran};
 use crate::support::programs;
+use crate::support::rpc::{Rpc, permissions};
 use crate::support::wire::messages::revealable;
 use crate::support::wire::{Failure, methods};
 
 /// Neither root nor the daemon's user.
 const STRANGER: u32 = 12345;
 const UNKNOWN: &str = "sec_abcdefghijklmnopqrst";
+const UNKNOWN_TOKEN: &str = "tok_abcdefghijklmnopqrst";
 
 /// Calls as this user and its group.
 fn curl(uid: u32, socket: &Path, method: &str, request: &Value) -> Ran {
@@ -42,7 +44,7 @@ fn open_to_all(home: &Home) {
     fs::set_permissions(home.socket(), Permissions::from_mode(0o666)).expect("mode");
 }
 
-/// A request that its method would grant to root, about this secret if it is about one; and what the log calls it.
+/// A request that its method would grant to root, about this secret or token if it is about one; and what the log calls it.
 fn request(method: &str, id: &str) -> (Value, &'static str) {
     match method.rsplit('/').next().expect("a name") {
         "CreateObject" => (json!({"value": "beta"}), "vault.object.create"),
@@ -51,6 +53,13 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         "DeleteObject" => (json!({"objectId": id}), "vault.object.delete"),
         "ListObjects" => (json!({}), "vault.object.list"),
         "Resolve" => (json!({"references": [{"name": "A", "objectId": id}]}), "vault.object.inject"),
+        "CreateRevokableToken" => {
+            let grants = permissions(&["vault/object:*:list"]);
+            (json!({"name": "another", "access": {"grants": grants}}), "iam.token.create")
+        }
+        "RevokeRevokableToken" => (json!({"tokenId": id}), "iam.token.revoke"),
+        "BatchRevokeRevokableToken" => (json!({"createdByActorId": "user:0"}), "iam.token.revoke"),
+        "ListRevokableTokens" => (json!({}), "iam.token.list"),
         "ListEntries" | "GetCheckpoint" => (json!({}), "audit.log.list"),
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => (json!({"index": "0"}), "audit.log.list"),
@@ -78,13 +87,17 @@ fn every_method_refuses_a_stranger_and_records_it() {
     let daemon = home.start();
     let client = home.client();
     let id = client.create(&revealable("alpha")).expect("created").object_id;
+    let made = Rpc::new(&home.socket()).make_token("there", &["vault/object:*:list"]).expect("a token");
+    let token = made["token"]["tokenId"].as_str().expect("an id").to_owned();
     open_to_all(&home);
     for method in methods() {
-        let (failure, entry) = refused(&home, &method, &id);
-        if request(&method, &id).0.to_string().contains(&id) {
-            assert_eq!(entry["target"]["id"], id, "{method}");
-            let (unknown, _) = refused(&home, &method, UNKNOWN);
-            let message = failure.message.replace(&id, UNKNOWN);
+        let about_token = method.ends_with("/RevokeRevokableToken");
+        let (there, nowhere) = if about_token { (&token, UNKNOWN_TOKEN) } else { (&id, UNKNOWN) };
+        let (failure, entry) = refused(&home, &method, there);
+        if request(&method, there).0.to_string().contains(there) {
+            assert_eq!(entry["target"]["id"], *there, "{method}");
+            let (unknown, _) = refused(&home, &method, nowhere);
+            let message = failure.message.replace(there, nowhere);
             assert_eq!(unknown, Failure { code: "not_found".to_owned(), message }, "{method}");
         } else {
             assert_eq!(failure.code, "permission_denied", "{method}");
@@ -96,6 +109,8 @@ fn every_method_refuses_a_stranger_and_records_it() {
     }
     assert_eq!(&*client.describe(&id).expect("described").value, "alpha");
     assert_eq!(client.list(vec![]).expect("listed").len(), 1);
+    let left = Rpc::new(&home.socket()).tokens("ListRevokableTokens", &json!({})).expect("listed");
+    assert_eq!(left["tokens"], json!([made["token"]]));
     daemon.stop();
 }
 

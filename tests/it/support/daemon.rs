@@ -1,7 +1,9 @@
 //! A daemon of the test's own, in the foreground on a temporary folder.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -16,6 +18,7 @@ use super::programs;
 pub(crate) struct Daemon {
     folder: PathBuf,
     child: Option<Child>,
+    user: Option<u32>,
 }
 
 impl Daemon {
@@ -29,7 +32,23 @@ impl Daemon {
 
     /// One that has not been started.
     pub(crate) fn stopped(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), child: None }
+        Self { folder: folder.to_owned(), child: None, user: None }
+    }
+
+    /// One that runs as this user, whose folder it becomes; every user can reach its socket.
+    pub(crate) fn start_as(user: u32, folder: &Path) -> Self {
+        chown(folder, Some(user), Some(user)).expect("owner");
+        let mut daemon = Self::stopped(folder);
+        daemon.user = Some(user);
+        // Ours may lie where that user can't go, such as below somebody's home.
+        let (ours, theirs) = (programs::ampoule(), daemon.program());
+        fs::hard_link(&ours, &theirs).unwrap_or_else(|_| programs::copy(&ours, &theirs));
+        daemon.launch();
+        daemon.wait_ready();
+        for (path, mode) in [(folder, 0o711), (&daemon.socket(), 0o666)] {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("mode");
+        }
+        daemon
     }
 
     /// Starts the process without waiting for it.
@@ -41,7 +60,7 @@ impl Daemon {
 
     /// The command line that starts it.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(programs::ampoule());
+        let mut command = Command::new(self.program());
         // An absent settings file would be a mistake of the caller's, so there is an empty one.
         let config = self.folder.join("ampoule.yaml");
         if !config.exists() {
@@ -50,7 +69,14 @@ impl Daemon {
         command.env_clear().env("PATH", "/usr/bin:/bin").env("AMPOULE_STATE_DIR", self.state());
         command.env("AMPOULE_SOCKET", self.socket()).env("AMPOULE_CONFIG", config);
         command.args(["serve", "--log-format", "json"]);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
+    }
+
+    fn program(&self) -> PathBuf {
+        if self.user.is_some() { self.folder.join("ampoule") } else { programs::ampoule() }
     }
 
     pub(crate) fn wait_ready(&mut self) {

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod bundle;
+pub(crate) mod caller;
 pub(crate) mod cli;
 pub(crate) mod console;
 pub(crate) mod daemon;

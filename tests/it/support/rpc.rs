@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+const TOKENS: &str = "namespace.cloud.iam.v1beta.TokenService";
 const VAULT: &str = "namespace.cloud.vault.v1beta.VaultService";
 /// Far more than any call needs; only a hang reaches it.
 const HANG: Duration = Duration::from_mins(1);
@@ -15,6 +16,8 @@ const HANG: Duration = Duration::from_mins(1);
 /// A connection.
 pub(crate) struct Rpc {
     stream: BufReader<UnixStream>,
+    /// The value of the `Authorization` header, if there is one.
+    authorization: Option<String>,
 }
 
 /// What the daemon answered in place of a result.
@@ -38,7 +41,12 @@ impl Rpc {
     fn connect(socket: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(HANG))?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: BufReader::new(stream), authorization: None })
+    }
+
+    /// One that shows a token.
+    pub(crate) fn with_token(socket: &Path, token: &str) -> Self {
+        Self { authorization: Some(format!("Bearer {token}")), ..Self::new(socket) }
     }
 
     /// Calls `package.Service/Method`; a daemon that goes away in the middle of it fails the test.
@@ -50,9 +58,11 @@ impl Rpc {
     /// The same for a test that kills the daemon: the outer error says that no answer came.
     pub(crate) fn try_call(&mut self, method: &str, request: &Value) -> io::Result<Result<Value, RpcError>> {
         let body = request.to_string();
+        let authorization = self.authorization.as_ref().map(|text| format!("Authorization: {text}\r\n"));
         let head = format!(
-            "POST /{method} HTTP/1.1\r\nHost: ampoule\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
+            "POST /{method} HTTP/1.1\r\nHost: ampoule\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+            body.len(),
+            authorization.unwrap_or_default()
         );
         self.stream.get_mut().write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())?;
         let (status, answer) = self.answer()?;
@@ -121,6 +131,18 @@ impl Rpc {
         self.try_call(&format!("{VAULT}/{method}"), request)
     }
 
+    /// Makes a token of this name with these grants, `type:id:actions` each; what the daemon answered.
+    #[track_caller]
+    pub(crate) fn make_token(&mut self, name: &str, grants: &[&str]) -> Result<Value, RpcError> {
+        self.tokens("CreateRevokableToken", &json!({ "name": name, "access": { "grants": permissions(grants) } }))
+    }
+
+    /// Calls a method of `TokenService`.
+    #[track_caller]
+    pub(crate) fn tokens(&mut self, method: &str, request: &Value) -> Result<Value, RpcError> {
+        self.call(&format!("{TOKENS}/{method}"), request)
+    }
+
     /// Stores a new secret; its id.
     #[track_caller]
     pub(crate) fn create(&mut self, request: &Value) -> String {
@@ -170,4 +192,14 @@ impl Rpc {
             }
         }
     }
+}
+
+/// Grants as the wire has them.
+pub(crate) fn permissions(grants: &[&str]) -> Vec<Value> {
+    let permission = |grant: &&str| {
+        let (kind, rest) = grant.split_once(':').expect("a type");
+        let (id, verbs) = rest.rsplit_once(':').expect("actions");
+        json!({ "resource_type": kind, "resource_id": id, "actions": verbs.split(',').collect::<Vec<_>>() })
+    };
+    grants.iter().map(permission).collect()
 }

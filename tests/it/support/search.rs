@@ -25,7 +25,8 @@ impl Needle {
         Self::new(random.iter().map(|&byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()])).collect())
     }
 
-    fn new(value: String) -> Self {
+    /// A value that is known already.
+    pub(crate) fn new(value: String) -> Self {
         let mut forms = vec![value.as_bytes().to_vec(), hex(&value).into_bytes(), hex(&value).to_uppercase().into()];
         for skip in 0..3 {
             // What stands before the value moves it against base64's groups of three bytes; the whole groups inside

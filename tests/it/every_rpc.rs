@@ -1,0 +1,93 @@
+//! Every method of every service is refused to whom it must be, and leaves its trace.
+//!
+//! A method that is added to a `.proto` file without a line in the table fails the first test.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::caller::Caller;
+use crate::support::daemon::Daemon;
+use crate::support::rig::temporary_folder;
+use crate::support::rpc::{Rpc, permissions};
+use crate::support::wire::methods;
+
+const OWNER: u32 = 61001;
+const STRANGER: u32 = 61002;
+
+/// What a method is called, what the log calls it, and what a stranger hears.
+const METHODS: [(&str, &str, &str); 14] = [
+    ("namespace.cloud.vault.v1beta.VaultService/CreateObject", "vault.object.create", "permission_denied"),
+    ("namespace.cloud.vault.v1beta.VaultService/UpdateObject", "vault.object.update", "not_found"),
+    ("namespace.cloud.vault.v1beta.VaultService/DescribeObject", "vault.object.describe", "not_found"),
+    ("namespace.cloud.vault.v1beta.VaultService/ListObjects", "vault.object.list", "permission_denied"),
+    ("namespace.cloud.vault.v1beta.VaultService/DeleteObject", "vault.object.delete", "not_found"),
+    ("namespace.cloud.iam.v1beta.TokenService/CreateRevokableToken", "iam.token.create", "permission_denied"),
+    ("namespace.cloud.iam.v1beta.TokenService/RevokeRevokableToken", "iam.token.revoke", "not_found"),
+    ("namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens", "iam.token.list", "permission_denied"),
+    ("namespace.cloud.iam.v1beta.TokenService/BatchRevokeRevokableToken", "iam.token.revoke", "permission_denied"),
+    ("ampoule.v1.InjectionService/Resolve", "vault.object.inject", "not_found"),
+    ("ampoule.v1.AuditService/ListEntries", "audit.log.list", "permission_denied"),
+    ("ampoule.v1.AuditService/GetCheckpoint", "audit.log.list", "permission_denied"),
+    ("ampoule.v1.AuditService/GetInclusionProof", "audit.log.list", "permission_denied"),
+    ("ampoule.v1.AuditService/GetConsistencyProof", "audit.log.list", "permission_denied"),
+];
+
+/// A request that root would be granted, about this secret or token if it is about one.
+fn request(method: &str, secret: &str, token: &str) -> Value {
+    match method.rsplit_once('/').expect("a method").1 {
+        "CreateObject" => json!({ "value": "x" }),
+        "UpdateObject" => json!({ "object_id": secret, "new_value": "y" }),
+        "DescribeObject" | "DeleteObject" => json!({ "object_id": secret }),
+        "CreateRevokableToken" => {
+            json!({ "name": "another", "access": { "grants": permissions(&["vault/object:*:list"]) } })
+        }
+        "RevokeRevokableToken" => json!({ "token_id": token }),
+        "BatchRevokeRevokableToken" => json!({ "created_by_actor_id": "user:1" }),
+        "Resolve" => json!({ "container": { "id": "c" }, "references": [{ "name": "A", "object_id": secret }] }),
+        "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        // Both can be proved: the log of a vault that was just made has its keys and the start in it.
+        "GetInclusionProof" => json!({ "index": "0" }),
+        "GetConsistencyProof" => json!({ "old_size": "1" }),
+        method => panic!("{method} has no request here"),
+    }
+}
+
+#[test]
+fn no_method_is_left_out() {
+    let written: BTreeSet<String> = methods().iter().map(|path| path.trim_start_matches('/').to_owned()).collect();
+    let listed: BTreeSet<String> = METHODS.iter().map(|(method, ..)| (*method).to_owned()).collect();
+    assert_eq!(written, listed, "the left ones are in the .proto files, the right ones in the table");
+}
+
+#[test]
+fn every_method_is_refused_and_recorded() {
+    let folder = temporary_folder();
+    let daemon = Daemon::start_as(OWNER, folder.path());
+    let mut root = Rpc::new(&daemon.socket());
+    let mut stranger = Caller::user(STRANGER, &daemon.socket());
+    let mut nobody = Caller::token("amp_no_token_at_all", &daemon.socket());
+    for (method, action, code) in METHODS {
+        let secret = root.create(&json!({ "value": "x" }));
+        let made = root.make_token(method, &["vault/object:*:list"]).expect("a token");
+        let request = request(method, &secret, made["token"]["tokenId"].as_str().expect("an id"));
+        let last = |what: &str, action: &str, outcome: &str| {
+            let entries = Rpc::new(&daemon.socket()).audit(0, "").0;
+            let entry = entries.last().expect("an entry").clone();
+            assert_eq!(entry["action"], action, "{what} {method}");
+            assert_eq!(entry["attributes"]["outcome"], outcome, "{what} {method}");
+            entry
+        };
+        assert_eq!(stranger.call(method, &request).expect_err(method).code, code, "{method}");
+        let denied = last("a stranger's", action, "denied");
+        assert_eq!(denied["actor"]["uid"], STRANGER, "{method}");
+        assert_eq!(nobody.call(method, &request).expect_err(method).code, "unauthenticated", "{method}");
+        last("nobody's", "iam.token.authenticate", "unknown");
+        root.call(method, &request).expect(method);
+        // Reading the log is the one thing that it does not hold: whoever reads to its end would never get there.
+        if action != "audit.log.list" {
+            let done = last("root's", action, "ok");
+            assert_eq!(done["actor"]["uid"], 0, "{method}");
+        }
+    }
+}
