@@ -1,5 +1,6 @@
 //! A daemon elsewhere, called over TLS.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ impl Remote {
 fn of_file(path: &Path) -> Result<RootCertStore, CliError> {
     let failed = |reason: String| CliError::Input { path: path.to_owned(), reason };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))? {
+    let text = fs::read(path).map_err(|error| CliError::Read { path: path.to_owned(), error })?;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
