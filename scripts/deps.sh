@@ -15,7 +15,7 @@ packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
 packages="$packages runc crun podman conmon uidmap busybox-static"
 # What tests watch, isolate and imitate processes with.
-packages="$packages strace util-linux coreutils tar perl-base curl"
+packages="$packages strace util-linux coreutils tar perl-base curl openssl"
 # A client of the API that shares no code with it.
 packages="$packages python3-grpcio python3-grpc-tools"
 if [ "${1:-}" = bench ]; then

@@ -14,6 +14,7 @@ mod crash_phases;
 mod crash_shim;
 mod daemon_away;
 mod daemon_life;
+mod elsewhere;
 mod every_rpc;
 mod grants;
 mod inheritance;
