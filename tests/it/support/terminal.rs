@@ -51,7 +51,10 @@ impl Terminal {
         let person = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
         let program = || other_side(&person);
         let mut leader = Command::new(programs::system("setsid", "util-linux"));
-        leader.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
+        // What started the tests may ignore signals, which everything after it inherits.
+        let env = programs::system("env", "coreutils");
+        leader.arg("--ctty").arg(env).args(["--default-signal", "--"]);
+        leader.arg(command.get_program()).args(command.get_args()).env_clear();
         leader.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         leader.current_dir(command.get_current_dir().unwrap_or(Path::new("/")));
         let child = spawn(leader.stdin(program()).stdout(program()).stderr(program())).expect("setsid");
