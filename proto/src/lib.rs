@@ -20,6 +20,16 @@ pub mod messages {
             include!("gen/messages/ampoule.v1.rs");
         }
     }
+    /// Package `grpc`.
+    pub mod grpc {
+        /// Package `grpc.health`.
+        pub mod health {
+            /// Package `grpc.health.v1`.
+            pub mod v1 {
+                include!("gen/messages/grpc.health.v1.rs");
+            }
+        }
+    }
     /// Package `namespace`.
     pub mod namespace {
         /// Package `namespace.stdlib`.
@@ -53,6 +63,10 @@ pub mod services {
     /// Package `ampoule.v1`.
     pub mod ampoule_v1 {
         include!("gen/services/ampoule.v1.rs");
+    }
+    /// Package `grpc.health.v1`.
+    pub mod health_v1 {
+        include!("gen/services/grpc.health.v1.rs");
     }
     /// Package `namespace.cloud.iam.v1beta`.
     pub mod iam_v1beta {

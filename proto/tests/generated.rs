@@ -11,12 +11,13 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
+    "grpc/health/v1/health.proto",
 ];
 
 /// Fields that carry a secret's value, or a token: decoded into a type that is wiped on drop and has a redacted `Debug`.
