@@ -11,6 +11,7 @@ mod output;
 mod remote;
 mod run_request;
 mod serve;
+mod tls;
 mod token;
 mod token_file;
 mod vault;
@@ -49,6 +50,8 @@ enum Command {
     Login(login::Login),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Tls(tls::Tls),
     RunRequest(run_request::RunRequest),
 }
 
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Token(token) => token.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Login(login) => login.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
     };
     done.unwrap_or_else(|error| error.report())
@@ -90,7 +94,8 @@ pub fn main() -> ExitCode {
 
 /// Whether it has nothing to do with a daemon elsewhere.
 fn is_of_this_host(command: &Command) -> bool {
-    matches!(command, Command::Serve(_) | Command::RunRequest(_) | Command::Audit(audit::Audit::Verify(_)))
+    use audit::Audit::Verify;
+    matches!(command, Command::Serve(_) | Command::RunRequest(_) | Command::Tls(_) | Command::Audit(Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.
