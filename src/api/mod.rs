@@ -2,44 +2,53 @@
 
 mod audit;
 mod authenticate;
+mod body;
+mod connection;
 mod convert;
+mod crowd;
 mod error;
+mod gate;
+mod health;
+mod idle;
 mod injection;
+mod metrics;
+mod pages;
+mod rate;
+mod requests;
 mod server;
+mod tls;
 mod token;
 mod unreadable;
 mod vault;
 
 use std::sync::Arc;
 
-use connectrpc::{ConnectError, ConnectRpcService, Limits, RequestContext, Router};
+use connectrpc::{ConnectError, ConnectRpcService, DeadlinePolicy, Limits as WireLimits, RequestContext, Router};
 
-pub use server::{Server, serve};
-
-use authenticate::Sender;
-use error::connect_error;
+pub use server::{NetworkListener, Server, serve};
+pub use tls::{Tls, TlsError};
 
 use crate::authz::Principal;
+use crate::config::Limits;
 use crate::vault::Vault;
 
-/// The longest request: 1,024 references, or a value of 64 KiB escaped as JSON, and some room.
-const MOST_REQUEST: usize = 1024 * 1024;
-
 /// Every service over one vault.
-pub fn services(vault: &Vault) -> ConnectRpcService {
+fn services(vault: &Vault, limits: &Limits) -> ConnectRpcService {
     let router = Router::new()
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())))
-        .add_service(Arc::new(token::TokenApi::new(vault.clone())));
-    let limits = Limits::default().with_max_request_body_size(MOST_REQUEST).with_max_message_size(MOST_REQUEST);
-    ConnectRpcService::new(router).with_limits(limits).with_interceptor(unreadable::Unquoted)
+        .add_service(Arc::new(token::TokenApi::new(vault.clone())))
+        .add_service(Arc::new(health::HealthApi::new(vault.clone())));
+    let most = limits.body_bytes;
+    ConnectRpcService::new(router)
+        .with_limits(WireLimits::default().with_max_request_body_size(most).with_max_message_size(most))
+        .with_deadline_policy(DeadlinePolicy::new().with_max(limits.call).with_default_timeout(limits.call))
+        .with_interceptor(unreadable::Unquoted)
 }
 
-/// Who sent a request; the listener put it there.
+/// Who sent a request; the gate put it there.
 fn principal(context: &RequestContext) -> Result<Principal, ConnectError> {
-    let Some(Sender(sender)) = context.extensions().get::<Sender>() else {
-        return Err(ConnectError::internal("the listener did not say who calls"));
-    };
-    sender.as_ref().as_ref().cloned().map_err(connect_error)
+    let principal = context.extensions().get::<Principal>().cloned();
+    principal.ok_or_else(|| ConnectError::internal("the call did not pass the gate"))
 }

@@ -1,6 +1,7 @@
 //! Why settings can't be used.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why settings can't be used: a cause line, then a remedy line.
@@ -45,6 +46,22 @@ pub enum ConfigError {
     /// Both a keyfile and a passphrase are named.
     #[error("both a keyfile and a passphrase file are set\nKeep the one that the vault was made with.")]
     TwoRootKeys,
+    /// Plain HTTP where others could listen in.
+    #[error(
+        "listen: {address} is not a loopback address, and plaintext is for these\nLeave plaintext out, and give certificate and key or make them by `ampoule tls init`."
+    )]
+    PlaintextOnNetwork {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Half of a pair of files, or more than plain HTTP needs.
+    #[error(
+        "listen: {address} has certificate, key and plaintext in a way that makes no sense\nGive certificate and key, or neither, or plaintext: true."
+    )]
+    Certificate {
+        /// The address.
+        address: SocketAddr,
+    },
     /// There is no place for it.
     #[error("{key} is not set, and neither HOME nor the XDG variable that it follows from is\nSet {key}.")]
     NoDefault {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::network::{Listen, Numbers};
 use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider, grants};
 
 /// The settings file, key by key.
@@ -25,6 +26,10 @@ pub(super) struct File {
     pub(super) audit: Option<Audit>,
     #[serde(default)]
     pub(super) grants: Vec<grants::Written>,
+    #[serde(default)]
+    pub(super) listen: Vec<Listen>,
+    #[serde(default)]
+    pub(super) limits: Numbers,
 }
 
 #[derive(Default, Deserialize)]
@@ -76,7 +81,7 @@ impl File {
 }
 
 /// A path that means the same wherever the daemon is started from; checked here, where its line is known.
-fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+pub(super) fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     match Option::<PathBuf>::deserialize(deserializer)? {
         Some(path) if !path.is_absolute() => {
             Err(D::Error::custom(format!("\"{}\" is not an absolute path: begin it with /", path.display())))

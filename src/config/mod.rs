@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod flags;
 mod grants;
+mod network;
 mod remote;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
 pub use grants::Grants;
+pub use network::{Limits, ListenSettings, TlsSettings};
 pub use remote::{Destination, Endpoint, InvalidEndpoint, RemoteFlags, token_file};
 
 use file::File;
@@ -44,6 +46,10 @@ pub struct Settings {
     pub audit_sink: Option<AuditSink>,
     /// What others than root and the daemon's own user may do.
     pub grants: Grants,
+    /// Where the daemon listens on the network.
+    pub listen: Vec<ListenSettings>,
+    /// How much of everything a client may have.
+    pub limits: Limits,
 }
 
 /// What the root key is wrapped by.
@@ -101,8 +107,12 @@ impl Settings {
         let grants = Grants::resolve(file.grants, named.or(default.as_deref()).unwrap_or(Path::new("")))?;
         let root_key = root_key(&flags, file.root_key.unwrap_or_default(), environment)?;
         let log = file.log.unwrap_or_default();
+        let state_dir = absolute("state_dir", flags.state_dir.or(file.state_dir), || environment.state_dir())?;
+        let listen = file.listen.into_iter().map(|listen| listen.settings(&state_dir));
         Ok(Self {
-            state_dir: absolute("state_dir", flags.state_dir.or(file.state_dir), || environment.state_dir())?,
+            listen: listen.collect::<Result<_, _>>()?,
+            limits: file.limits.settings(),
+            state_dir,
             socket: absolute("socket", flags.client.socket.or(file.socket), || Some(environment.socket()))?,
             root_key,
             log: LogSettings {

@@ -171,3 +171,35 @@ fn an_audit_sink_is_named_in_each_place() {
     assert_eq!(load("{}", &environment, &flags).expect("loads").audit_sink, Some(AuditSink::Syslog));
     assert!(load("{}", &Environment::new([("AMPOULE_AUDIT_SINK", "e")], 0), &Flags::default()).is_err());
 }
+
+#[test]
+fn listeners_have_a_certificate_or_stay_on_this_host() {
+    let listen = |item: &str| plain(&format!("state_dir: /s\nlisten:\n  - {item}\n")).map(|settings| settings.listen);
+    let tls = |certificate: &str, key: &str| {
+        Some(TlsSettings { certificate: certificate.into(), key: key.into(), tls12: false })
+    };
+    for (item, expected) in [
+        ("{address: 0.0.0.0:1}", tls("/s/tls/server.crt", "/s/tls/server.key")),
+        ("{address: '[::]:1', certificate: /c, key: /k}", tls("/c", "/k")),
+        ("{address: 127.0.0.1:1, plaintext: true}", None),
+    ] {
+        assert_eq!(listen(item).expect(item)[0].tls, expected, "{item}");
+    }
+    for (item, part) in [
+        ("{address: 0.0.0.0:1, plaintext: true}", "loopback"),
+        ("{address: 127.0.0.1:1, certificate: /c}", "certificate"),
+        ("{address: 127.0.0.1:1, certificate: /c, key: /k, plaintext: true}", "certificate"),
+        ("{address: localhost:1}", ".yaml:3:"),
+        ("{adress: 127.0.0.1:1}", ".yaml:3:"),
+    ] {
+        let error = listen(item).expect_err(item);
+        assert!(error.contains(part), "{item}: {error}");
+    }
+}
+
+#[test]
+fn limits_have_defaults() {
+    let limits = plain("limits: {connections: 7, idle_seconds: 8}").expect("loads").limits;
+    assert_eq!((limits.connections, limits.idle.as_secs(), limits.requests), (7, 8, 1024));
+    assert_eq!(plain("").expect("loads").limits, Limits::default());
+}

@@ -1,8 +1,10 @@
 //! Why the daemon did not start.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::api::TlsError;
 use crate::seal::KeyError;
 use crate::store::StoreError;
 use crate::vault;
@@ -54,6 +56,17 @@ pub enum Error {
         /// The socket's path.
         path: PathBuf,
     },
+    /// An address can't be listened on.
+    #[error("{address} can't be listened on: {source}\nGive listen another address, or end what uses it.")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The process can't protect itself.
     #[error("the process can't be hardened ({what}): {source}")]
     Harden {

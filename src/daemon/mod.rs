@@ -5,6 +5,7 @@ mod error;
 mod harden;
 mod keys;
 mod logging;
+mod network;
 mod sink;
 mod socket;
 mod state;
@@ -36,6 +37,8 @@ pub fn run(settings: &Settings) -> ExitCode {
 fn serve(settings: &Settings) -> Result<(), Error> {
     let started = Instant::now();
     harden::process()?;
+    network::raise_descriptor_limit()?;
+    let network = settings.listen.iter().map(network::listen).collect::<Result<Vec<_>, _>>()?;
     // Held until the end: a second daemon on the same state would not see this one's writes.
     let state = state::claim(&settings.state_dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
@@ -53,7 +56,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     };
     let (listener, name) = socket::bind(&settings.socket)?;
     let sink = runtime.block_on(async {
-        let listener = UnixListener::from_std(listener).map_err(Error::Runtime)?;
+        let socket = UnixListener::from_std(listener).map_err(Error::Runtime)?;
         vault.record_start().await.map_err(failed)?;
         let checkpoints = checkpoints::Keeper::start(&vault);
         let start_sink = |sink| Sink::start(&vault, sink, state.folder(), Handle::current());
@@ -68,8 +71,10 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         let milliseconds = started.elapsed().as_millis();
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
-        let services = api::services(&vault);
-        api::serve(Server { listener, services, vault: vault.clone(), policy }, stop).await;
+        let limits = settings.limits.clone();
+        api::serve(Server { vault: vault.clone(), policy, limits, socket, network }, stop)
+            .await
+            .map_err(Error::Runtime)?;
         checkpoints.stop().await;
         vault.record_stop().await.map_err(failed)?;
         Ok::<Option<Sink>, Error>(sink)

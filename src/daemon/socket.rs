@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
+use nix::sys::socket::{Backlog, listen};
 
 use super::Error;
 
@@ -28,6 +29,8 @@ pub(super) fn bind(path: &Path) -> Result<(UnixListener, Name), Error> {
     }
     clear(path)?;
     let listener = UnixListener::bind(path).map_err(failed)?;
+    // The library's own backlog is short, and who finds it full is refused.
+    listen(&listener, Backlog::MAXCONN).map_err(|errno| failed(errno.into()))?;
     let name = Name(Some(path.to_owned()));
     fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(Error::Runtime)?;

@@ -80,6 +80,9 @@ pub trait WriteTx: ReadTx {
     /// The time of this transaction; never before that of an earlier one.
     fn now(&self) -> Timestamp;
 
+    /// Changes something that means nothing, to see that writing works.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
     /// Appends to the log.
     fn append(&mut self, entry: &Entry) -> Result<(), StoreError>;
 

@@ -6,6 +6,7 @@ mod delete;
 mod describe;
 mod error;
 mod forward;
+mod health;
 mod list;
 mod load;
 mod log;
@@ -15,7 +16,8 @@ mod token;
 mod update;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 pub use create::NewObject;
 pub use describe::{Described, Disclosure};
@@ -46,12 +48,13 @@ pub struct Vault {
     store: Store,
     keys: Arc<Keys>,
     versions_kept: NonZeroU32,
+    last_probe: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Vault {
     /// The vault on this store, with its keys.
     pub fn new(store: Store, keys: Keys, versions_kept: NonZeroU32) -> Self {
-        Self { store, keys: Arc::new(keys), versions_kept }
+        Self { store, keys: Arc::new(keys), versions_kept, last_probe: Arc::default() }
     }
 
     /// Which vault it is.

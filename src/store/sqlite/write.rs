@@ -19,6 +19,14 @@ impl WriteTx for SqliteTx<'_> {
         self.now
     }
 
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let at = self.now.as_microsecond();
+        self.run(|tx| {
+            tx.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('probed_at', ?1)")?.execute([at])
+        })?;
+        Ok(())
+    }
+
     fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let bytes = entry.canonical(self.vault, self.now).map_err(|error| StoreError::Unavailable {
             path: self.path.to_owned(),

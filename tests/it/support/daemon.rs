@@ -1,6 +1,7 @@
 //! A daemon of the test's own, in the foreground on a temporary folder.
 
 use std::fs::{self, File, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -9,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::cli::Cli;
 use super::process::wait_until;
@@ -130,6 +132,14 @@ impl Daemon {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("daemon.log")
+    }
+
+    /// Where it listens on the network.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let log = self.log_text();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let listening = lines.filter(|line| line["message"] == "listening");
+        listening.map(|line| line["address"].as_str().expect("an address").parse().expect("an address")).collect()
     }
 
     pub(crate) fn log_text(&self) -> String {

@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod gate;
 pub(crate) mod impostor;
 pub(crate) mod log;
+pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod random;

@@ -14,7 +14,19 @@ const MAY_NAME: [(&str, &[&str]); 12] = [
     ("store", &["domain", "authz", "audit", "seal"]),
     ("vault", &["domain", "authz", "audit", "seal", "store"]),
     // It calls use cases, never the keys or the store: of that it knows what use cases return.
-    ("api", &["domain", "authz", "audit", "vault", "store::AuditRow", "store::StoreError"]),
+    (
+        "api",
+        &[
+            "domain",
+            "authz",
+            "audit",
+            "vault",
+            "store::AuditRow",
+            "store::StoreError",
+            "config::Limits",
+            "config::TlsSettings",
+        ],
+    ),
     // Settings are read into what the rest works with: a grant is a list of permissions, which authz alone can parse.
     ("config", &["authz::Permission", "authz::InvalidPermission"]),
     ("terminal", &[]),
