@@ -19,6 +19,7 @@ mod every_rpc;
 mod grants;
 mod inheritance;
 mod injection;
+mod memory;
 mod network;
 mod race;
 mod refusal;
