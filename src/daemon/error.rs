@@ -76,7 +76,7 @@ pub enum Error {
         source: nix::Error,
     },
     /// The passphrase file can't be read.
-    #[error("the passphrase file {} can't be read: {source}\nMake it readable for the daemon.", path.display())]
+    #[error("the passphrase file {} can't be used: {source}\nMake it a file with mode 0400, owned by the daemon's user or root.", path.display())]
     PassphraseFile {
         /// Its path.
         path: PathBuf,

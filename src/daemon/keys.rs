@@ -1,7 +1,8 @@
 //! Opening the key ring, or making it at the first start.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use tokio::runtime::Runtime;
@@ -158,11 +159,29 @@ fn keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
 fn passphrase(file: Option<&Path>, new: bool) -> Result<Passphrase, Error> {
     let text = match file {
         Some(path) => {
-            Zeroizing::new(fs::read(path).map_err(|source| Error::PassphraseFile { path: path.to_owned(), source })?)
+            read_passphrase(path).map_err(|source| Error::PassphraseFile { path: path.to_owned(), source })?
         }
         None => prompt(new).map_err(|error| KeyError::NoPassphrase { reason: error.to_string() })?,
     };
     Ok(Passphrase::new(text)?)
+}
+
+/// A passphrase that others know is none. systemd's credentials may be readable for the service's group.
+fn read_passphrase(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    const MOST: u64 = 4096;
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    let own = [0, nix::unistd::geteuid().as_raw()].contains(&meta.uid());
+    if !own || meta.mode() & 0o037 != 0 {
+        let (owner, mode) = (meta.uid(), meta.mode() & 0o7777);
+        return Err(io::Error::other(format!("it is not the daemon's alone (owner {owner}, mode {mode:04o})")));
+    }
+    // As large as it can get: a buffer that grows leaves its old content behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(4098));
+    if file.take(MOST + 1).read_to_end(&mut text)? > 4096 {
+        return Err(io::Error::other(format!("it is longer than {MOST} bytes")));
+    }
+    Ok(text)
 }
 
 fn prompt(new: bool) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -174,3 +174,33 @@ fn something_that_is_no_file_is_not_used() {
     };
     refuses("a pipe that nobody writes to", spoil, &["Make it a regular file"]);
 }
+
+#[test]
+fn a_passphrase_that_others_can_read_is_none() {
+    let home = Home::new();
+    let file = home.folder().join("passphrase");
+    fs::write(&file, "correct horse battery staple\n").expect("written");
+    let command = || {
+        let mut command = home.command();
+        command.arg("--passphrase-file").arg(&file);
+        command
+    };
+    let refused = |named: &[&str]| {
+        let ran = process::run(&mut command(), b"");
+        let error = ran.err();
+        assert!(ran.code() == 1 && error.contains("passphrase can't be used"), "{error}");
+        assert!(named.iter().all(|part| error.contains(part)) && !error.contains("correct"), "{error}");
+    };
+    for mode in [0o644, 0o604, 0o620] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).expect("mode");
+        refused(&[&format!("mode {mode:04o}"), "0400"]);
+    }
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("mode");
+    chown(&file, Some(12345), None).expect("owner");
+    refused(&["owner 12345"]);
+    chown(&file, Some(0), None).expect("owner");
+    fs::write(&file, "x".repeat(5000)).expect("written");
+    refused(&["longer than 4096"]);
+    fs::write(&file, "correct horse battery staple\n").expect("written");
+    home.start_by(&mut command());
+}
