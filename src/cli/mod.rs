@@ -71,6 +71,8 @@ impl Context {
 
 /// Runs the command of this process's arguments: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
+    // Values pass through here too: no core dump, and no debugger of the same user. What is executed later is itself again.
+    let _ = nix::sys::prctl::set_dumpable(false);
     let Cli { client, remote, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => return say(&message).unwrap_or_else(|error| error.report()),

@@ -1,12 +1,16 @@
 //! A value that is given to the command line stands in nothing that it says, whatever is wrong.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use crate::support::cli::Cli;
 use crate::support::daemon::Daemon;
+use crate::support::process::wait_until;
 use crate::support::rig::temporary_folder;
 use crate::support::search::Needle;
 
@@ -102,4 +106,26 @@ fn a_file_with_a_value_in_the_wrong_place_is_not_repeated() {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
+}
+
+/// What its user's other programs could read, a core dump would hold too (proc(5), prctl(2)).
+#[test]
+fn a_value_in_the_memory_of_the_command_line_is_its_own() {
+    const USER: u32 = 61001;
+    let folder = temporary_folder();
+    let daemon = Daemon::start_as(USER, folder.path());
+    let owner = |program: &Path, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().env("AMPOULE_SOCKET", daemon.socket()).uid(USER).gid(USER);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
+        // Only what waits for its input has got as far as it will.
+        let waits = || fs::read_to_string(format!("/proc/{}/stat", child.id())).is_ok_and(|stat| stat.contains(") S "));
+        wait_until("it waits", waits);
+        let owner = fs::metadata(format!("/proc/{}/mem", child.id())).expect("a process").uid();
+        drop(child.stdin.take());
+        child.wait().expect("ended");
+        owner
+    };
+    assert_eq!(owner(&daemon.program(), &["vault", "add", "-d", "x", "--from_file", "-"]), 0);
+    assert_eq!(owner(Path::new("/bin/cat"), &[]), USER, "a usual program's memory is its user's");
 }

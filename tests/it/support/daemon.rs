@@ -77,7 +77,8 @@ impl Daemon {
         command
     }
 
-    fn program(&self) -> PathBuf {
+    /// The program, where this daemon's user can execute it.
+    pub(crate) fn program(&self) -> PathBuf {
         if self.user.is_some() { self.folder.join("ampoule") } else { programs::ampoule() }
     }
 
