@@ -24,6 +24,7 @@ mod network;
 mod race;
 mod refusal;
 mod run_request;
+mod storage;
 mod strace;
 mod support;
 mod tamper;
