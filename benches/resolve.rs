@@ -1,4 +1,4 @@
-//! How fast the daemon resolves: one reference a call, its audit entry durable before the answer.
+//! How fast the daemon resolves and creates: one secret a call, its audit entry durable before the answer.
 //!
 //! The peer is PostgreSQL on the same disk in the same run, doing the least that could be called the same: a stored
 //! function that inserts an entry and returns a value, committed before the answer, driven by pgbench. Rounds of both
@@ -14,10 +14,13 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolveRequest, SecretReference};
+use ampoule_proto::messages::namespace::cloud::vault::v1beta::CreateObjectRequest;
+use ampoule_proto::wire::SecretText;
 use buffa::{Message, MessageField};
 use serde_json::json;
 
@@ -43,14 +46,17 @@ fn main() {
     println!("resident when idle: {:.1} MiB", resident_mib(&daemon));
     let postgres = Postgres::start();
     println!(
-        "{:>7}  {:>8}  {:>8}  {:>8}  {:>15}  {:>6}",
-        "callers", "calls/s", "p50 us", "p99 us", "PostgreSQL tx/s", "ratio"
+        "{:<8}  {:>7}  {:>8}  {:>8}  {:>8}  {:>15}  {:>6}",
+        "call", "callers", "calls/s", "p50 us", "p99 us", "PostgreSQL tx/s", "ratio"
     );
-    for callers in CALLERS {
-        let rounds = (0..ROUNDS)
-            .map(|_| (measure(&socket, &request, callers), postgres.audited_reads_per_second(callers, ROUND)));
-        row(callers, rounds.collect());
+    for (name, request) in [("Resolve", &request), ("Create", &create())] {
+        for callers in CALLERS {
+            let rounds = (0..ROUNDS)
+                .map(|_| (measure(&socket, request, callers), postgres.audited_reads_per_second(callers, ROUND)));
+            row(name, callers, rounds.collect());
+        }
     }
+    metrics_under_load(&socket, &request);
     println!("resident afterwards: {:.1} MiB", resident_mib(&daemon));
 }
 
@@ -76,13 +82,13 @@ struct Round {
     latencies: Vec<Duration>,
 }
 
-fn row(callers: usize, rounds: Vec<(Round, f64)>) {
+fn row(name: &str, callers: usize, rounds: Vec<(Round, f64)>) {
     let rate = Sample::new(rounds.iter().map(|(round, _)| round.rate)).median();
     let peer = Sample::new(rounds.iter().map(|(_, peer)| *peer)).median();
     let latencies = rounds.into_iter().flat_map(|(round, _)| round.latencies);
     let latencies = Sample::new(latencies.map(|latency| milliseconds(latency) * 1e3));
     let (p50, p99, ratio) = (latencies.median(), latencies.percentile(99), rate / peer);
-    println!("{callers:>7}  {rate:>8.0}  {p50:>8.0}  {p99:>8.0}  {peer:>15.0}  {ratio:>6.2}");
+    println!("{name:<8}  {callers:>7}  {rate:>8.0}  {p50:>8.0}  {p99:>8.0}  {peer:>15.0}  {ratio:>6.2}");
 }
 
 fn measure(socket: &Path, request: &[u8], callers: usize) -> Round {
@@ -107,6 +113,53 @@ fn measure(socket: &Path, request: &[u8], callers: usize) -> Round {
     let longest = done.iter().map(|(time, _)| *time).max().expect("a caller");
     let latencies: Vec<_> = done.into_iter().flat_map(|(_, latencies)| latencies).collect();
     Round { rate: latencies.len() as f64 / longest.as_secs_f64(), latencies }
+}
+
+/// How long a scrape of the metrics takes while 32 callers resolve, and what ten scrapes a second cost these.
+fn metrics_under_load(socket: &Path, request: &[u8]) {
+    const SCRAPE: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let done = &AtomicBool::new(false);
+    let scrapes = || {
+        let mut connection = Connection::open(socket).expect("the daemon listens");
+        let mut latencies = Vec::new();
+        while !done.load(Ordering::Relaxed) {
+            let sent = Instant::now();
+            connection.call(SCRAPE);
+            latencies.push(milliseconds(sent.elapsed()));
+            thread::sleep(Duration::from_millis(100));
+        }
+        latencies
+    };
+    let rate = || measure(socket, request, CALLERS[2]).rate;
+    let (mut with, mut without, mut latencies) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.push(rate());
+        done.store(false, Ordering::Relaxed);
+        latencies.extend(thread::scope(|scope| {
+            let scraping = scope.spawn(scrapes);
+            with.push(rate());
+            done.store(true, Ordering::Relaxed);
+            scraping.join().expect("scrapes")
+        }));
+    }
+    let (with, without) = (Sample::new(with).median(), Sample::new(without).median());
+    let latencies = Sample::new(latencies);
+    println!(
+        "metrics under 32 callers: p50 {:.1} ms, p99 {:.1} ms; {with:.0} Resolve/s with ten scrapes a second, {without:.0} without: ratio {:.2}",
+        latencies.median(),
+        latencies.percentile(99),
+        with / without
+    );
+}
+
+/// A secret such as people store.
+fn create() -> Vec<u8> {
+    let message = CreateObjectRequest {
+        description: "the web's database".to_owned(),
+        value: SecretText::from("a value of some thirty bytes..."),
+        ..CreateObjectRequest::default()
+    };
+    post("namespace.cloud.vault.v1beta.VaultService/CreateObject", "proto", &message.encode_to_vec())
 }
 
 /// One reference, from a container such as podman makes.
