@@ -1,6 +1,7 @@
 //! Signed notes (C2SP `signed-note`): a text and Ed25519 signatures under it, which other log tools read too.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -8,33 +9,44 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use crate::domain::KeyBytes;
+
 /// The number of Ed25519 among the signature types of notes.
 const ED25519: u8 = 1;
 const SIGNATURE_LINE: &str = "\u{2014} ";
 
 /// Signs notes. No `Debug`: it holds the private key, which is wiped when dropped.
 pub struct NoteSigner {
-    name: String,
-    key: SigningKey,
+    verifier: NoteVerifier,
+    seed: KeyBytes,
 }
 
 impl NoteSigner {
     /// The signer of this name, from the seed of its key (RFC 8032, section 5.1.5).
     pub fn new(name: String, seed: &[u8; 32]) -> Self {
-        Self { name, key: SigningKey::from_bytes(seed) }
+        let verifier = NoteVerifier { name, key: SigningKey::from_bytes(seed).verifying_key() };
+        let mut kept = KeyBytes::zero();
+        kept.expose_mut().copy_from_slice(seed);
+        Self { verifier, seed: kept }
+    }
+
+    /// Keeps the key out of swap and dumps from now on. One that can't be stays usable.
+    pub fn lock(&mut self) -> io::Result<()> {
+        self.seed.lock()
     }
 
     /// What its notes are checked with.
     pub fn verifier(&self) -> NoteVerifier {
-        NoteVerifier { name: self.name.clone(), key: self.key.verifying_key() }
+        self.verifier.clone()
     }
 
     /// The note of a text, which ends in a newline.
     pub fn sign(&self, text: &str) -> String {
-        let id = self.verifier().key_id();
-        let signature = self.key.sign(text.as_bytes()).to_bytes();
+        let id = self.verifier.key_id();
+        // Made anew each time: what lies somewhere for longer is the seed alone.
+        let signature = SigningKey::from_bytes(self.seed.expose()).sign(text.as_bytes()).to_bytes();
         let signature = STANDARD.encode([id.as_slice(), &signature].concat());
-        format!("{text}\n{SIGNATURE_LINE}{} {signature}\n", self.name)
+        format!("{text}\n{SIGNATURE_LINE}{} {signature}\n", self.verifier.name)
     }
 }
 

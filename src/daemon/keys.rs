@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
@@ -23,13 +24,27 @@ use crate::vault::Keys;
 /// Runs before the event loop does: deriving a key from a passphrase takes a good part of a second.
 pub(super) fn open(runtime: &Runtime, store: &Store, settings: &RootKeySettings, state: &Path) -> Result<Keys, Error> {
     let stored = runtime.block_on(store.read(|tx| Stored::read(tx)))?;
-    let opened = stored.open_with(runtime, store, settings, state);
-    if opened.is_err() && !stored.is_new() {
+    let keys = stored.open_with(runtime, store, settings, state);
+    if keys.is_err() && !stored.is_new() {
         let mut entry = Entry::of_daemon(Event::Unseal);
         entry.outcome = Outcome::Failed;
         runtime.block_on(store.write(move |tx| tx.append(&entry)))?;
     }
-    opened
+    let mut keys = keys?;
+    lock(&mut keys);
+    Ok(keys)
+}
+
+/// A vault whose keys may reach the swap is better than none: whoever runs it is told.
+fn lock(keys: &mut Keys) {
+    if let Err(error) = keys.ring.lock().and_then(|()| keys.signer.lock()) {
+        let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft);
+        tracing::warn!(
+            error = error.to_string(),
+            limit,
+            "keys can't be locked in memory and may get into the swap: raise RLIMIT_MEMLOCK, in a unit by LimitMEMLOCK="
+        );
+    }
 }
 
 /// What the database has of the keys.
@@ -79,7 +94,7 @@ impl Stored {
 
     fn open_or_make<P: RootProvider>(&self, runtime: &Runtime, store: &Store, provider: &P) -> Result<Keys, Error> {
         let mut made = Made::default();
-        let root_key = if self.is_new() {
+        let mut root_key = if self.is_new() {
             let (root_key, wrap) = root::make(provider, self.vault)?;
             made.kek = Some(root_key.make_kek()?);
             made.wrap = Some(wrap);
@@ -87,6 +102,8 @@ impl Stored {
         } else {
             root::unwrap(provider, self.vault, &self.wraps)?
         };
+        // If it can't be, the same is said of the ring.
+        let _ = root_key.lock();
         let ring = match &made.kek {
             Some(kek) => root_key.unwrap_ring(std::slice::from_ref(kek))?,
             None => root_key.unwrap_ring(&self.keks)?,

@@ -4,6 +4,7 @@ mod actor;
 mod caller;
 mod container;
 mod filter;
+mod key_bytes;
 mod keys;
 mod object;
 mod token_name;
@@ -16,6 +17,7 @@ pub use caller::{Caller, Identity, InvalidTokenId, Origin, Peer, RequestId, Toke
 pub use container::{Container, InvalidContainer};
 pub use filter::{LabelCondition, LabelFilter};
 pub use jiff::Timestamp;
+pub use key_bytes::KeyBytes;
 pub use keys::{KekId, KekState, RootWrap, SealedValue, WrappedAuditKey, WrappedKek};
 pub use object::{Description, InvalidObject, Labels, Object, SecretValue, VersionInfo};
 pub use token_name::{InvalidTokenName, TokenName};

@@ -1,37 +1,44 @@
 //! 256-bit keys.
 
+use std::io;
+
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::KeyError;
+use crate::domain::KeyBytes;
 
 /// A 256-bit key, wiped when dropped. No `Debug`, no `Clone`.
-pub struct Key(Zeroizing<[u8; Self::LEN]>);
+pub struct Key(KeyBytes);
 
 impl Key {
     /// The length in bytes.
-    pub const LEN: usize = 32;
+    pub const LEN: usize = KeyBytes::LEN;
 
     /// A new key from the system's random generator.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut key = Self(Zeroizing::new([0; Self::LEN]));
-        random(&mut *key.0)?;
-        Ok(key)
+        let mut key = KeyBytes::zero();
+        random(key.expose_mut())?;
+        Ok(Self(key))
     }
 
     /// The key of these bytes, if there are as many as there must be.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut key = Self(Zeroizing::new([0; Self::LEN]));
-        (bytes.len() == Self::LEN).then(|| key.0.copy_from_slice(bytes))?;
-        Some(key)
+        let mut key = KeyBytes::zero();
+        (bytes.len() == Self::LEN).then(|| key.expose_mut().copy_from_slice(bytes))?;
+        Some(Self(key))
+    }
+
+    /// Keeps it out of swap and dumps from now on. A key that can't be stays usable.
+    pub(super) fn lock(&mut self) -> io::Result<()> {
+        self.0.lock()
     }
 
     /// A key derived from this one for one purpose: HKDF-SHA-256 (RFC 5869) with `purpose` as `info`.
     pub(super) fn derive(&self, salt: &[u8], purpose: &str) -> Self {
-        let mut derived = Self(Zeroizing::new([0; Self::LEN]));
-        self.expand(salt, purpose.as_bytes(), &mut *derived.0);
-        derived
+        let mut derived = KeyBytes::zero();
+        self.expand(salt, purpose.as_bytes(), derived.expose_mut());
+        Self(derived)
     }
 
     /// Public bytes that commit to this key: another key with the same ones can't be found.
@@ -51,7 +58,7 @@ impl Key {
 
     /// The key's bytes.
     pub(super) fn expose(&self) -> &[u8; Self::LEN] {
-        &self.0
+        self.0.expose()
     }
 
     fn expand(&self, salt: &[u8], info: &[u8], output: &mut [u8]) {

@@ -1,6 +1,7 @@
 //! The root key and the ring of key-encryption keys.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::context::{self, SealContext};
 use super::{Key, KeyError, OpenError, aead, envelope};
@@ -17,6 +18,11 @@ impl RootKey {
     /// The root key of this vault.
     pub fn new(key: Key, vault: VaultId) -> Self {
         Self { key, vault }
+    }
+
+    /// Keeps it out of swap and dumps.
+    pub fn lock(&mut self) -> io::Result<()> {
+        self.key.lock()
     }
 
     /// Makes a key-encryption key and wraps it.
@@ -65,6 +71,11 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
+    /// Keeps the keys out of swap and dumps; one that can't be stays usable.
+    pub fn lock(&mut self) -> io::Result<()> {
+        self.keys.values_mut().try_for_each(Key::lock)
+    }
+
     /// Seals a value for its place, under a data key of its own.
     pub fn seal(&self, context: &SealContext<'_>, value: &SecretBytes) -> Result<SealedValue, KeyError> {
         let kek = self.keys.get(&self.active).ok_or(KeyError::NoActiveKek)?;
