@@ -30,6 +30,13 @@ pub struct TlsSettings {
     pub tls12: bool,
 }
 
+impl TlsSettings {
+    /// The files that it names.
+    pub fn files(&self) -> [PathBuf; 2] {
+        [self.certificate.clone(), self.key.clone()]
+    }
+}
+
 /// How much of everything a client may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

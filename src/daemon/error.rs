@@ -68,12 +68,12 @@ pub enum Error {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The process can't protect itself.
-    #[error("the process can't be hardened ({what}): {source}")]
+    #[error("the process can't be hardened ({what}): {reason}")]
     Harden {
         /// Which step.
         what: &'static str,
         /// What the kernel said.
-        source: nix::Error,
+        reason: String,
     },
     /// The passphrase file can't be read.
     #[error("the passphrase file {} can't be used: {source}\nMake it a file with mode 0400, owned by the daemon's user or root.", path.display())]

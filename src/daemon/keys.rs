@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Runtime;
@@ -19,12 +19,43 @@ use crate::store::{ReadTx, Store, StoreError, WriteTx};
 use crate::terminal::Hidden;
 use crate::vault::Keys;
 
+/// What opens the root key, taken from where it is while every path is within reach. Whether it will do is asked later.
+pub(super) enum Opener {
+    Keyfile(Result<Keyfile, KeyError>),
+    /// None is there: a new vault gets one.
+    NoKeyfile(PathBuf),
+    Passphrase(Result<Passphrase, Error>),
+    Terminal(io::Result<Hidden>),
+}
+
+impl Opener {
+    pub(super) fn find(settings: &RootKeySettings, state: &Path) -> Self {
+        match settings {
+            RootKeySettings::Keyfile { path } => {
+                let path = path.clone().unwrap_or_else(|| state.join("root.key"));
+                if path.try_exists().unwrap_or(true) {
+                    Self::Keyfile(Keyfile::read(&path))
+                } else {
+                    Self::NoKeyfile(path)
+                }
+            }
+            RootKeySettings::Passphrase { file: Some(path) } => Self::Passphrase(passphrase(path)),
+            RootKeySettings::Passphrase { file: None } => Self::Terminal(Hidden::open()),
+        }
+    }
+
+    /// The folder in which a keyfile may be made.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        if let Self::NoKeyfile(path) = self { path.parent() } else { None }
+    }
+}
+
 /// Unwraps the ring with the key that the settings name.
 ///
 /// Runs before the event loop does: deriving a key from a passphrase takes a good part of a second.
-pub(super) fn open(runtime: &Runtime, store: &Store, settings: &RootKeySettings, state: &Path) -> Result<Keys, Error> {
+pub(super) fn open(runtime: &Runtime, store: &Store, opener: Opener) -> Result<Keys, Error> {
     let stored = runtime.block_on(store.read(|tx| Stored::read(tx)))?;
-    let keys = stored.open_with(runtime, store, settings, state);
+    let keys = stored.open_with(runtime, store, opener);
     if keys.is_err() && !stored.is_new() {
         let mut entry = Entry::of_daemon(Event::Unseal);
         entry.outcome = Outcome::Failed;
@@ -69,20 +100,15 @@ impl Stored {
         })
     }
 
-    fn open_with(
-        &self,
-        runtime: &Runtime,
-        store: &Store,
-        settings: &RootKeySettings,
-        state: &Path,
-    ) -> Result<Keys, Error> {
-        match settings {
-            RootKeySettings::Keyfile { path } => {
-                let path = path.clone().unwrap_or_else(|| state.join("root.key"));
-                self.open_or_make(runtime, store, &keyfile(&path, self.is_new())?)
-            }
-            RootKeySettings::Passphrase { file } => {
-                self.open_or_make(runtime, store, &passphrase(file.as_deref(), self.is_new())?)
+    fn open_with(&self, runtime: &Runtime, store: &Store, opener: Opener) -> Result<Keys, Error> {
+        match opener {
+            Opener::Keyfile(keyfile) => self.open_or_make(runtime, store, &keyfile?),
+            Opener::NoKeyfile(path) => self.open_or_make(runtime, store, &new_keyfile(&path, self.is_new())?),
+            Opener::Passphrase(passphrase) => self.open_or_make(runtime, store, &passphrase?),
+            Opener::Terminal(terminal) => {
+                let typed = terminal.and_then(|terminal| ask(terminal, self.is_new()));
+                let typed = typed.map_err(|error| KeyError::NoPassphrase { reason: error.to_string() })?;
+                self.open_or_make(runtime, store, &Passphrase::new(typed)?)
             }
         }
     }
@@ -157,7 +183,7 @@ fn key_made(name: String) -> Entry {
     entry
 }
 
-fn keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
+fn new_keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
     if !new {
         return Ok(Keyfile::read(path)?);
     }
@@ -173,13 +199,8 @@ fn keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {
     })
 }
 
-fn passphrase(file: Option<&Path>, new: bool) -> Result<Passphrase, Error> {
-    let text = match file {
-        Some(path) => {
-            read_passphrase(path).map_err(|source| Error::PassphraseFile { path: path.to_owned(), source })?
-        }
-        None => prompt(new).map_err(|error| KeyError::NoPassphrase { reason: error.to_string() })?,
-    };
+fn passphrase(path: &Path) -> Result<Passphrase, Error> {
+    let text = read_passphrase(path).map_err(|source| Error::PassphraseFile { path: path.to_owned(), source })?;
     Ok(Passphrase::new(text)?)
 }
 
@@ -201,9 +222,8 @@ fn read_passphrase(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(text)
 }
 
-fn prompt(new: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+fn ask(mut terminal: Hidden, new: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     const QUESTION: &str = "Passphrase of the vault: ";
-    let mut terminal = Hidden::open()?;
     if new {
         return terminal.ask_twice(QUESTION)?.ok_or_else(|| io::Error::other("the two entries differ"));
     }

@@ -10,19 +10,26 @@ mod sink;
 mod socket;
 mod state;
 
+use std::num::NonZero;
+use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::harden::Reach;
+use self::keys::Opener;
 use self::sink::Sink;
+use self::socket::Place;
+use self::state::State;
 pub use error::Error;
 
 use crate::api::{self, Server};
 use crate::authz::Policy;
-use crate::config::{Grants, Settings};
+use crate::config::{Grants, Settings, TlsSettings};
 use crate::vault::Vault;
 
 /// Serves in the foreground until SIGTERM or SIGINT; the process's exit code.
@@ -41,9 +48,15 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let network = settings.listen.iter().map(network::listen).collect::<Result<Vec<_>, _>>()?;
     // Held until the end: a second daemon on the same state would not see this one's writes.
     let state = state::claim(&settings.state_dir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let opener = Opener::find(&settings.root_key, state.folder());
+    let place = socket::find(&settings.socket)?;
+    // How many processors there are is written in files that are out of reach then.
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    harden::confine(&reach(settings, &state, &opener, &place))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let runtime = runtime.map_err(Error::Runtime)?;
     let store = state.open_store()?;
-    let keys = keys::open(&runtime, &store, &settings.root_key, state.folder())?;
+    let keys = keys::open(&runtime, &store, opener)?;
     let Grants { users, groups } = settings.grants.clone();
     let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
@@ -54,7 +67,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         let _inside = runtime.enter();
         (stop_signal(SignalKind::terminate())?, stop_signal(SignalKind::interrupt())?)
     };
-    let (listener, name) = socket::bind(&settings.socket)?;
+    let (listener, name) = place.bind()?;
     let sink = runtime.block_on(async {
         let socket = UnixListener::from_std(listener).map_err(Error::Runtime)?;
         vault.record_start().await.map_err(failed)?;
@@ -86,6 +99,18 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     drop(vault);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the daemon still opens once it is confined.
+fn reach(settings: &Settings, state: &State, opener: &Opener, place: &Place<'_>) -> Reach {
+    let sink = settings.audit_sink.as_ref().and_then(sink::prepare);
+    Reach {
+        folders: [Some(state.folder()), opener.folder()].into_iter().flatten().map(Path::to_owned).collect(),
+        sockets: place.folder().map(Path::to_owned).into_iter().collect(),
+        // They are read again when they have changed.
+        read: settings.listen.iter().filter_map(|listen| listen.tls.as_ref()).flat_map(TlsSettings::files).collect(),
+        written: sink.map(Path::to_owned).into_iter().collect(),
+    }
 }
 
 fn stop_signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Error> {

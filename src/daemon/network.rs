@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{Backlog, listen as listen_again};
 
@@ -26,7 +27,7 @@ pub(super) fn listen(settings: &ListenSettings) -> Result<NetworkListener, Error
 /// Takes as many descriptors as the system lets this process have: each connection is one, and the usual soft limit is
 /// below the usual number of connections. Whoever has it lower on purpose has lowered the hard limit.
 pub(super) fn raise_descriptor_limit() -> Result<(), Error> {
-    let failed = |source| Error::Harden { what: "as many open files as allowed", source };
+    let failed = |errno: Errno| Error::Harden { what: "as many open files as allowed", reason: errno.to_string() };
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)
 }

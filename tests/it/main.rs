@@ -17,6 +17,7 @@ mod daemon_life;
 mod elsewhere;
 mod every_rpc;
 mod grants;
+mod hardening;
 mod inheritance;
 mod injection;
 mod memory;

@@ -58,6 +58,15 @@ impl Sink {
     }
 }
 
+/// Makes the folder of a file that lines will go to; the file. What can't be made is said when it is to be written.
+pub(super) fn prepare(sink: &AuditSink) -> Option<&Path> {
+    let AuditSink::File(path) = sink else { return None };
+    if let Some(folder) = path.parent() {
+        let _ = fs::create_dir_all(folder);
+    }
+    Some(path)
+}
+
 struct Forwarder {
     vault: Vault,
     target: Target,

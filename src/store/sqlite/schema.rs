@@ -28,6 +28,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    // What is sorted doesn't spill into files elsewhere.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A destroyed key must not stay behind in a free page.
     connection.pragma_update(None, "secure_delete", true)?;
     // Without it a cached statement that may use a partial index is compiled anew for every value bound to it.

@@ -64,12 +64,13 @@ fn a_sink_gets_every_entry_and_checkpoint_across_restarts() {
 fn a_sink_that_fails_keeps_nobody_waiting_and_gets_everything_later() {
     let folder = temporary_folder();
     let sink = folder.path().join("later").join("sink.jsonl");
+    fs::create_dir_all(&sink).expect("a folder in its place");
     let mut daemon = forwarding(folder.path(), &sink);
     start(&mut daemon);
     let id = Rpc::new(&daemon.socket()).create(&json!({ "value": "v" }));
     wait_until("the log says so", || daemon.log_text().contains("the audit sink can't be written"));
     assert_eq!(Rpc::new(&daemon.socket()).resolve(&id).as_deref(), Ok("v"));
-    fs::create_dir(folder.path().join("later")).expect("a folder");
+    fs::remove_dir(&sink).expect("removed");
     let all = daemon.cli().audit();
     wait_until("the sink has everything", || read(&sink).0.len() >= all.len());
     wait_until("the log says so", || daemon.log_text().contains("the audit sink is written again"));
