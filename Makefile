@@ -3,6 +3,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 300
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN = $(DESTDIR)$(PREFIX)/bin
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 help: ## Show this menu
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -24,9 +25,11 @@ lint: ## Check format, lints, documentation links and dependencies
 	scripts/lint.sh
 audit: ## Look the dependencies up in the advisory database, which is fetched
 	PATH="$$PATH:$(TARGET)/tools/bin" cargo deny check advisories
-install: ## Copy what was built to PREFIX/bin (/usr/local/bin), below DESTDIR
+install: ## Copy what was built, and the units for systemd, to PREFIX (/usr/local), below DESTDIR
 	install -D -m 0755 -t $(BIN) $(TARGET)/release/ampoule $(TARGET)/release/ampoule-shim
 	for runtime in runc crun youki; do ln -sfn ampoule-shim $(BIN)/ampoule-$$runtime; done
+	install -D -m 0644 -t $(UNITS) packaging/ampoule.service packaging/ampoule.socket
+	sed -i 's|/usr/local/|$(PREFIX)/|' $(UNITS)/ampoule.service
 
 .PHONY: help deps build demo test bench fuzz lint audit install
 .NOTPARALLEL:

@@ -18,6 +18,8 @@ packages="$packages runc crun podman conmon uidmap busybox-static"
 packages="$packages strace util-linux coreutils tar perl-base curl openssl"
 # A client of the API that shares no code with it.
 packages="$packages python3-grpcio python3-grpc-tools"
+# It checks the units. Nothing of it is started.
+packages="$packages systemd"
 if [ "${1:-}" = bench ]; then
     packages="$packages postgresql"
 fi

@@ -22,6 +22,7 @@ mod inheritance;
 mod injection;
 mod memory;
 mod network;
+mod packaging;
 mod race;
 mod refusal;
 mod run_request;
