@@ -1,6 +1,7 @@
 //! What the command line and the daemon ask at a terminal, and what they show there.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
@@ -233,7 +234,9 @@ impl Locked {
 
     fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.folder.path().join(name);
-        fs::write(&path, content).expect("file");
+        fs::write(&path, content)
+            .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o600)))
+            .expect("file");
         path
     }
 }
