@@ -130,15 +130,15 @@ async fn answer(
         let id = door.requests.next();
         Some(door.doorkeeper.sender_of(&connected, request.headers_mut(), id).await)
     };
-    if let Some(page) = door.pages.answer(request.method(), request.uri().path(), sender.as_ref()).await {
-        return Ok(page);
-    }
     let (mut parts, body) = request.into_parts();
     let is_known = sender.as_ref().is_some_and(|sender| sender.0.is_ok());
     let whole = match door.bodies.read(body, is_known).await {
         Ok(whole) => whole,
         Err(unread) => return Ok(turned_away(&unread, parts.version)),
     };
+    if let Some(page) = door.pages.answer(&parts.method, parts.uri.path(), sender.as_ref()).await {
+        return Ok(page);
+    }
     if let Some(sender) = sender {
         parts.extensions.insert(sender);
     }
