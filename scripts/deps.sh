@@ -16,8 +16,8 @@ packages="$packages shellcheck"
 packages="$packages runc crun podman conmon uidmap busybox-static"
 # What tests watch, isolate and imitate processes with.
 packages="$packages strace util-linux coreutils tar perl-base curl openssl"
-# A client of the API that shares no code with it.
-packages="$packages python3-grpcio python3-grpc-tools"
+# Clients of the API that share no code with it.
+packages="$packages python3-grpcio python3-grpc-tools nodejs"
 # It checks the units. Nothing of it is started.
 packages="$packages systemd"
 if [ "${1:-}" = bench ]; then
@@ -48,4 +48,5 @@ if ! PATH="$PATH:$tools/bin" command -v cargo-deny >/dev/null; then
     cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" cargo-deny --version "$cargo_deny"
     rm -r "$tools/build"
 fi
+scripts/npm.sh
 echo "everything that is needed is installed"
