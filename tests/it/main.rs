@@ -9,6 +9,7 @@ mod cli_output;
 mod cli_prompts;
 mod cli_transcripts;
 mod cli_values;
+mod clients;
 mod crash_daemon;
 mod crash_phases;
 mod crash_shim;

@@ -6,6 +6,7 @@ pub(crate) mod cli;
 pub(crate) mod console;
 pub(crate) mod daemon;
 pub(crate) mod engine;
+pub(crate) mod foreign;
 pub(crate) mod gate;
 pub(crate) mod impostor;
 pub(crate) mod log;

@@ -1,6 +1,7 @@
 //! Where the programs are, and what to do if one is missing.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +34,16 @@ pub(crate) fn shim_with_phases() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Node's packages, as `scripts/npm.sh` unpacks them: exactly those of the lock file.
+pub(crate) fn node_modules() -> PathBuf {
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/package-lock.json");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools").join("node_modules");
+    let unpacked = fs::read(folder.join(".lock")).unwrap_or_default();
+    let is_current = unpacked == fs::read(lock).expect(lock);
+    assert!(is_current, "{} is missing or not what {lock} says: run `make deps`", folder.display());
+    folder
 }
 
 /// Copies a program to run it from there.

@@ -1,36 +1,20 @@
 """Uses every method of VaultService through gRPC; prints their names as they are done.
 
-Arguments: the folder of the .proto files, a folder to generate code into, the daemon's socket.
+Argument: the daemon's socket.
 """
 
-import pathlib
 import sys
 
 try:
     import grpc
-    import grpc_tools
-    from grpc_tools import protoc
 except ImportError as error:
-    sys.exit(f"{error}: `apt install python3-grpcio python3-grpc-tools`, or `make deps`")
+    sys.exit(f"{error}: `apt install python3-grpcio`, or `make deps`")
 
-PROTOS, WORK, SOCKET = sys.argv[1:]
-FILES = ["namespace/stdlib/labels.proto", "namespace/cloud/vault/v1beta/vault.proto"]
+from namespace.cloud.vault.v1beta import vault_pb2 as vault
+from namespace.cloud.vault.v1beta import vault_pb2_grpc
+from namespace.stdlib import labels_pb2 as labels
 
-
-def generate():
-    """Debian 12's compiler is older than `debug_redact`, which changes nothing on the wire."""
-    sources, generated = pathlib.Path(WORK, "proto"), pathlib.Path(WORK, "generated")
-    for name in FILES:
-        copy = sources / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        text = pathlib.Path(PROTOS, name).read_text(encoding="utf-8")
-        copy.write_text(text.replace(" [debug_redact = true]", ""), encoding="utf-8")
-    generated.mkdir()
-    well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
-    arguments = [f"-I{sources}", f"-I{well_known}", f"--python_out={generated}", f"--grpc_python_out={generated}"]
-    if protoc.main(["protoc", *arguments, *FILES]) != 0:
-        sys.exit("protoc failed")
-    sys.path.insert(0, str(generated))
+[SOCKET] = sys.argv[1:]
 
 
 def refused(code, call, request):
@@ -42,11 +26,6 @@ def refused(code, call, request):
         return error.details()
     raise AssertionError(f"not refused: {request}")
 
-
-generate()
-from namespace.cloud.vault.v1beta import vault_pb2 as vault  # noqa: E402
-from namespace.cloud.vault.v1beta import vault_pb2_grpc  # noqa: E402
-from namespace.stdlib import labels_pb2 as labels  # noqa: E402
 
 with grpc.insecure_channel(f"unix:{SOCKET}") as channel:
     service = vault_pb2_grpc.VaultServiceStub(channel)
