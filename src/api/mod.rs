@@ -13,6 +13,7 @@ mod idle;
 mod injection;
 mod metrics;
 mod pages;
+mod prompt;
 mod rate;
 mod requests;
 mod server;

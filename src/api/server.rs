@@ -16,6 +16,7 @@ use super::crowd::Crowd;
 use super::gate::Gate;
 use super::metrics::Metrics;
 use super::pages::Pages;
+use super::prompt::Prompt;
 use super::requests::Requests;
 use super::tls::Tls;
 use crate::authz::{Policy, Rights};
@@ -121,7 +122,7 @@ async fn accept_remote(
                 // Answers are small and whole: waiting for more to send would only delay them.
                 let _ = stream.set_nodelay(true);
                 let connected = Connected { from: Origin::Address(address), rights: Arc::clone(&nothing) };
-                let accepted = Accepted { stream, connected, places: (place, crowd.enter()) };
+                let accepted = Accepted { stream: Prompt::new(stream), connected, places: (place, crowd.enter()) };
                 door.take(accepted, tls.clone(), connections.watcher());
             }
             Err(error) => pause_after(&error).await,
