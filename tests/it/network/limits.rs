@@ -42,6 +42,17 @@ fn a_body_that_is_too_long_is_refused_in_the_callers_protocol() {
 }
 
 #[test]
+fn a_body_that_a_page_has_no_use_for_is_read_too() {
+    let network = Network::start("");
+    for page in ["/healthz", "/metrics"] {
+        let head = |length: usize, rest: &str| head(length, rest).replace(LIST, page);
+        let long = [head(600_000, "").as_bytes(), &vec![b' '; 600_000]].concat();
+        let answers = exchange(connect(network.http), &[long, head(0, "Connection: close\r\n").into_bytes()].concat());
+        assert_eq!(answers.matches("HTTP/1.1 405 ").count(), 2, "{answers}");
+    }
+}
+
+#[test]
 fn a_body_that_does_not_come_is_not_waited_for() {
     let network = Network::start("limits: {call_seconds: 1}");
     let answer = exchange(connect(network.http), format!("{}{{", head(2, "")).as_bytes());
