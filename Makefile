@@ -8,7 +8,7 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 help: ## Show this menu
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-deps: ## Install what the tests need beyond Rust: Debian's packages and cargo-deny
+deps: ## Install what the tests need beyond Rust: Debian's packages, cargo-deny, packages of Node
 	scripts/deps.sh
 build: ## Build ampoule, and ampoule-shim as a static program, into target/release
 	scripts/build.sh

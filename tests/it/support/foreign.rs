@@ -29,7 +29,7 @@ impl Foreign {
         foreign
     }
 
-    /// A FileDescriptorSet of the services and all that they name.
+    /// A `FileDescriptorSet` of the services and all that they name.
     pub(crate) fn descriptors(&self) -> PathBuf {
         self.folder.join("descriptors.binpb")
     }
