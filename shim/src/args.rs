@@ -134,6 +134,12 @@ impl Log {
         });
         log
     }
+
+    /// That of a `create` or `run`, for a process in another directory.
+    pub fn of(args: &Args) -> Self {
+        let log = Self::parse(args.as_given(), Dialect::Getopt);
+        Self { file: log.file.and_then(|file| std::path::absolute(file).ok()), ..log }
+    }
 }
 
 /// Options before the command that take a value (runc, crun and youki together).

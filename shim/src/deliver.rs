@@ -1,9 +1,10 @@
-//! Gets a filled-in config.json to the runtime without a file: through a FIFO that stays empty until the original is
+//! Gets a filled-in config.json to the runtime without a file: through a pipe that stays empty until the original is
 //! back in its place.
 //!
-//! The shim makes the FIFO, starts a helper that holds it, swaps config.json for a link to the helper's FIFO and becomes
-//! the runtime. When the runtime has opened the FIFO, the helper puts the original back and only then writes: the
-//! runtime gets nothing before every later reader sees the placeholder again.
+//! The shim starts a helper that makes the pipe, swaps config.json for a link to the helper's descriptor of it and
+//! becomes the runtime. When somebody opens that, the helper has the link lead to another pipe, and looks who it was. If
+//! it was the runtime, the helper puts the original back and only then writes: the runtime gets nothing before every
+//! later reader sees the placeholder again. Anybody else gets the original.
 //! When the helper is killed the runtime finds nothing to open, or the end of the file, and fails.
 //!
 //! Unsafe code is in [`sys`] alone.
@@ -11,6 +12,8 @@
 mod error;
 mod guard;
 mod helper;
+mod lock;
+mod pipes;
 mod place;
 mod serve;
 mod shadow;
@@ -52,16 +55,13 @@ pub fn deliver(
     deadline: Instant,
 ) -> Result<Infallible, DeliverError> {
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
-    match place.make_fifo() {
-        Ok(fifo) => {
-            let delivery = Delivery::prepare(place, fifo)?;
-            exchange(place, delivery, edits.apply(), runtime, args.as_given())
-        }
+    match place.prepare() {
+        Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given()),
         Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
             edits.anchor(place.bundle())?;
             shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline)
         }
-        Err(errno) => Err(DeliverError::step("make a FIFO in the bundle")(errno)),
+        Err(errno) => Err(DeliverError::step("make a link in the bundle")(errno)),
     }
 }
 
@@ -81,22 +81,24 @@ fn occupy_standard_descriptors() -> nix::Result<Vec<OwnedFd>> {
 
 fn exchange(
     place: &Locked,
-    delivery: Delivery,
     text: Zeroizing<Vec<u8>>,
     runtime: &Runtime,
-    argv: &[OsString],
+    args: &Args,
+    given: &[OsString],
 ) -> Result<Infallible, DeliverError> {
-    phase::at("fifo-made");
-    let started = helper::start(delivery, text).and_then(|link| {
-        phase::at("helper-ready");
-        place.exchange(&link)
-    });
-    phase::at("exchanged");
-    let error = match started {
-        Ok(()) => runtime.exec(argv).map_or_else(DeliverError::from, |never| match never {}),
+    phase::at("prepared");
+    let started = Delivery::prepare(place, args).and_then(|delivery| helper::start(delivery, text));
+    let helper = started.inspect_err(|_| place.restore())?;
+    phase::at("helper-ready");
+    let error = match place.exchange(helper.link()) {
+        Ok(()) => {
+            phase::at("exchanged");
+            runtime.exec(given).map_or_else(DeliverError::from, |never| match never {})
+        }
         Err(error) => error,
     };
-    // The helper sees this process end and finds nothing left to do.
     place.restore();
+    // Only now it looks, sees this process end and finds nothing left to do.
+    drop(helper);
     Err(error)
 }

@@ -10,7 +10,7 @@ use ampoule_proto::secret::SecretBytes;
 use crate::args::{Args, Dialect};
 use crate::client;
 use crate::config::{Environment, Settings};
-use crate::deliver::{self, Place, Reading};
+use crate::deliver::{self, Locked, Place, Reading};
 use crate::descriptor;
 use crate::error::Error;
 use crate::phase;
@@ -32,14 +32,15 @@ pub fn create(
         Reading::Text(_) | Reading::Unreadable => return plain(args, runtime),
     }
     let deadline = Instant::now() + settings.deadline;
-    let place = place.lock(deadline)?;
+    let run_dir = environment.run_dir();
+    let place = place.lock(&run_dir, deadline)?;
     phase::at("locked");
     place.heal()?;
-    let Reading::Text(text) = place.read()? else { return plain(args, runtime) };
+    let Reading::Text(text) = place.read()? else { return unlocked(place, args, runtime) };
     let spec = Spec::parse(&text)?;
     let requests = spec.requests()?;
     if requests.is_empty() {
-        return plain(args, runtime);
+        return unlocked(place, args, runtime);
     }
     if runtime.reads_again() {
         return Err(Error::ReadsAgain { runtime: runtime.name().to_owned() });
@@ -61,11 +62,16 @@ pub fn create(
     };
     phase::at("resolved");
     edits.set_env(&assigned(requests, values));
-    Ok(deliver::deliver(&place, edits, runtime, args, &environment.run_dir(), deadline)?)
+    Ok(deliver::deliver(&place, edits, runtime, args, &run_dir, deadline)?)
 }
 
 fn plain(args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {
     Ok(runtime.exec(args.as_given())?)
+}
+
+fn unlocked(place: Locked, args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {
+    drop(place);
+    plain(args, runtime)
 }
 
 /// One reference for each variable that a secret is wanted in.

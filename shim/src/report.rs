@@ -12,17 +12,21 @@ use crate::args::{Dialect, Log};
 
 /// Writes the error to where the command line wants it; a log that can't be written changes nothing.
 pub fn report(error: &dyn std::error::Error, argv: &[OsString]) {
-    let message = message(error);
     let tail = argv.get(1..).unwrap_or_default();
     // The runtime may be unknown here, and the options before the command are spelled alike.
-    let log = Log::parse(tail, Dialect::Getopt);
+    append(error, &Log::parse(tail, Dialect::Getopt));
+    let _ = writeln!(io::stderr(), "ampoule: {}", message(error));
+}
+
+/// Writes the error to the engine's log alone, if there is one.
+pub fn append(error: &dyn std::error::Error, log: &Log) {
+    let message = message(error);
     let time = jiff::Timestamp::now();
     if let Some(path) = &log.file {
         let line = if log.json { json_line(&message, &time) } else { text_line(&message, &time) };
         let file = OpenOptions::new().append(true).create(true).open(path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
-    let _ = writeln!(io::stderr(), "ampoule: {message}");
 }
 
 /// The error and its sources in one line, without the words that engines rewrite.

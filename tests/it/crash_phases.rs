@@ -19,18 +19,20 @@ use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
 /// Every phase in order, and how many processes the shim has started by then.
-const PHASES: [(&str, usize); 14] = [
+const PHASES: [(&str, usize); 16] = [
     ("locked", 0),
     ("resolved", 0),
-    ("fifo-made", 0),
+    ("prepared", 0),
     ("detaching", 1),
     ("helper-forked", 1),
     ("guarding", 2),
     ("helper-waits", 2),
     ("helper-ready", 2),
-    ("fifo-unnamed", 2),
+    ("unlinked", 2),
     ("linked", 2),
     ("exchanged", 2),
+    ("relinking", 2),
+    ("relinked", 2),
     ("opened", 2),
     ("restored", 2),
     (LAST, 1),
@@ -131,7 +133,7 @@ impl Scene {
         }
         self.assert_outcome(phase, victim, &job.wait());
         self.assert_nothing_stays(&what);
-        if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "fifo-made") {
+        if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "prepared") {
             // Whoever lives puts it back.
             self.assert_pristine(&what);
         }
@@ -227,7 +229,7 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
     let request = Request::sleeping().env("A", &format!("ampoule://{secret}"));
     let (podman, site) = (&rig.engine, rig.engine.site());
     podman.launch(&["create", "--name", "again"], &request).ok();
-    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "opened", "restored"] {
+    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "relinking", "opened", "restored"] {
         let gate = Gate::close(&site.realm, phase);
         let job = site.realm.start(&mut podman.command(&["start", "again"]), b"");
         gate.wait_until_reached();

@@ -16,10 +16,19 @@ pub enum DeliverError {
         /// The bundle.
         bundle: PathBuf,
     },
-    /// A FIFO or a link to one is in the place of config.json, and the original isn't beside it.
+    /// A pipe or a link to one is in the place of config.json, and the original isn't beside it.
     #[error("{} is a pipe or a link to one, and its original is gone: have the engine write the bundle again", path.display())]
     NoOriginal {
         /// What stands there.
+        path: PathBuf,
+    },
+    /// Another process has the runtime's pipe open.
+    #[error(
+        "another process reads {} while the container is created, so the values were withheld: create it again, or stop what reads there",
+        path.display()
+    )]
+    Shared {
+        /// The file.
         path: PathBuf,
     },
     /// config.json is larger than is read.

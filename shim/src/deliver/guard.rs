@@ -3,7 +3,7 @@
 //! The next create would put it back too. But podman writes config.json before it calls a runtime, and can't write
 //! through a link that leads nowhere: its container would never start again.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 
@@ -36,9 +36,10 @@ impl Guard {
 }
 
 fn guard(delivery: &Delivery, mut helper: File) -> ! {
-    // Nothing of the FIFO above all: while it is open for writing, a runtime whose helper was killed waits for more.
-    let [directory, _, _, runtime] = delivery.descriptors();
-    sys::close_all_but(&mut [directory, runtime, helper.as_raw_fd()]);
+    let [directory, lock, runtime] = delivery.descriptors();
+    sys::close_all_but(&mut [directory, lock, runtime, helper.as_raw_fd()]);
+    // Where memory is short the kernel should take another one first: without both, the link is left.
+    let _ = fs::write("/proc/self/oom_score_adj", "-1000");
     phase::at("guarding");
     let word = helper.read_exact(&mut [0]);
     let killed = word.is_err_and(|error| error.kind() == ErrorKind::UnexpectedEof);
@@ -48,8 +49,9 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
             delivery.restore();
         }
     } else {
-        // A create on this bundle would have its FIFO read by the runtime that this one's container is from.
+        // A create on this bundle would have its pipe read by the runtime that this one's container is from.
         delivery.wait_for_last_read();
     }
+    delivery.release();
     sys::exit_now(0)
 }

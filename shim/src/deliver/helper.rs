@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -11,62 +11,94 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, getpid, pipe2, setsid};
+use nix::unistd::{ForkResult, chdir, dup2_stderr, dup2_stdin, dup2_stdout, getpid, pipe2, setsid};
 use zeroize::Zeroizing;
 
 use super::guard::Guard;
+use super::pipes::Pipes;
 use super::serve::Delivery;
-use super::{DeliverError, sys};
+use super::{DeliverError, pipes, sys};
 use crate::phase;
 
-/// Starts the helper; returns, when it waits for the runtime, where others can open its FIFO.
-pub(super) fn start(delivery: Delivery, text: Zeroizing<Vec<u8>>) -> Result<PathBuf, DeliverError> {
-    let pipe = pipe2(OFlag::O_CLOEXEC).map_err(DeliverError::step("make a pipe"))?;
-    let (mut reader, writer) = (File::from(pipe.0), File::from(pipe.1));
+/// A helper that is ready, and held until this is closed.
+pub(super) struct Helper {
+    link: PathBuf,
+    /// Closed on exec: before that this process could pass for the runtime.
+    _grip: OwnedFd,
+}
+
+impl Helper {
+    /// Where others can open its pipe.
+    pub(super) fn link(&self) -> &Path {
+        &self.link
+    }
+}
+
+/// The helper's ends of its pipes to the shim.
+struct Ends {
+    /// Takes the helper's pid and the descriptor to link to, when it is ready.
+    ready: File,
+    /// Ends when the shim has become the runtime.
+    held: File,
+}
+
+/// Starts the helper; returns when it waits for the runtime.
+pub(super) fn start(delivery: Delivery, text: Zeroizing<Vec<u8>>) -> Result<Helper, DeliverError> {
+    let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(DeliverError::step("make a pipe"));
+    let ((reader, ready), (held, grip)) = (pipe()?, pipe()?);
+    let mut reader = File::from(reader);
+    let ends = Ends { ready: ready.into(), held: held.into() };
     match sys::fork_alone().map_err(DeliverError::step("start its helper"))? {
-        ForkResult::Child => detach(delivery, &text, writer),
+        ForkResult::Child => detach(delivery, &text, ends),
         ForkResult::Parent { child } => {
-            drop((writer, text));
+            drop((ends, text));
             // Nobody else must reap it; where SIGCHLD is ignored there is nothing to reap.
             let _ = waitpid(child, None);
-            let mut pid = [0; 4];
-            reader.read_exact(&mut pid).map_err(|_| DeliverError::HelperGone)?;
-            Ok(delivery.link(Pid::from_raw(i32::from_ne_bytes(pid))))
+            let (mut pid, mut descriptor) = ([0; 4], [0; 4]);
+            let told = reader.read_exact(&mut pid).and_then(|()| reader.read_exact(&mut descriptor));
+            told.map_err(|_| DeliverError::HelperGone)?;
+            let link = pipes::link(i32::from_ne_bytes(pid), i32::from_ne_bytes(descriptor));
+            Ok(Helper { link, _grip: grip })
         }
     }
 }
 
 /// Becomes the helper by a second fork: the runtime must not find a child that it didn't start.
-fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ready: File) -> ! {
+fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ends: Ends) -> ! {
     let _ = setsid();
     phase::at("detaching");
     match sys::fork_alone() {
-        Ok(ForkResult::Child) => help(delivery, text, ready),
+        Ok(ForkResult::Child) => help(delivery, text, ends),
         _ => sys::exit_now(0),
     }
 }
 
-fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ready: File) -> ! {
+fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ends: Ends) -> ! {
     phase::at("helper-forked");
-    let Ok(guard) = prepare(&delivery, &mut ready) else {
+    let Ok((pipes, guard)) = prepare(&delivery, text.len(), &mut ends) else {
         delivery.restore();
         sys::exit_now(1);
     };
-    drop(ready);
+    drop(ends.ready);
     phase::at("helper-waits");
-    delivery.serve(text, guard);
+    // No byte comes, just the end.
+    let _ = ends.held.read(&mut [0]);
+    delivery.serve(pipes, text, guard);
     sys::exit_now(0)
 }
 
-fn prepare(delivery: &Delivery, ready: &mut File) -> io::Result<Guard> {
-    leave_everything(delivery, ready)?;
+fn prepare(delivery: &Delivery, length: usize, ends: &mut Ends) -> io::Result<(Pipes, Guard)> {
+    leave_everything(delivery, ends)?;
+    // Before the pipes, of which a guard must hold nothing.
     let guard = Guard::start(delivery)?;
-    ready.write_all(&getpid().as_raw().to_ne_bytes())?;
-    Ok(guard)
+    let pipes = Pipes::new(length)?;
+    let told = [getpid().as_raw().to_ne_bytes(), pipes.current().to_ne_bytes()];
+    ends.ready.write_all(told.as_flattened())?;
+    Ok((pipes, guard))
 }
 
 /// Keeps nothing of the engine's: no pipe that it waits on, no directory, no terminal. And no core dump.
-fn leave_everything(delivery: &Delivery, ready: &File) -> nix::Result<()> {
+fn leave_everything(delivery: &Delivery, ends: &Ends) -> nix::Result<()> {
     // What stops the engine's whole group must not stop who puts config.json back: it ends with the runtime anyway.
     SigSet::all().thread_block()?;
     let null = File::options().read(true).write(true).open("/dev/null").map_err(|_| Errno::ENODEV)?;
@@ -76,8 +108,8 @@ fn leave_everything(delivery: &Delivery, ready: &File) -> nix::Result<()> {
     drop(null);
     // Who can't look into a hidden process couldn't open the link either; RLIMIT_CORE still keeps it off the disk.
     set_dumpable(!may_look_into_hidden_processes())?;
-    let [directory, fifo, opens, pidfd] = delivery.descriptors();
-    sys::close_all_but(&mut [directory, fifo, opens, pidfd, ready.as_raw_fd()]);
+    let [directory, lock, runtime] = delivery.descriptors();
+    sys::close_all_but(&mut [directory, lock, runtime, ends.ready.as_raw_fd(), ends.held.as_raw_fd()]);
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     chdir("/")
 }

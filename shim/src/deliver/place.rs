@@ -1,19 +1,23 @@
 //! The directory of a config.json, and what can stand in it after a crash.
 //!
-//! What takes the place of config.json is a link to the helper's own descriptor of the FIFO, `/proc/PID/fd/N`, and not
-//! the FIFO: when the helper is killed the link leads nowhere, and an open of it fails instead of waiting for ever.
+//! What takes the place of config.json is a link to the helper's own descriptor of a pipe, `/proc/PID/fd/N`: when the
+//! helper is killed the link leads nowhere, and an open of it fails instead of waiting for ever.
 //!
-//! | config.json | the sibling | left by |
-//! |---|---|---|
-//! | the original | nothing | every create that ended well |
-//! | the original | the FIFO or the link | a shim killed before the swap |
-//! | the link | the original | a helper killed after the swap |
-//! | a new one | the original | the same, and an engine that has written the bundle again |
+//! | config.json | the sibling | the spare | left by |
+//! |---|---|---|---|
+//! | the original | nothing | nothing | every create that ended well |
+//! | the original | a link | nothing | a shim killed before the swap |
+//! | a link | the original | nothing | a helper and a guard killed after the swap |
+//! | a link | the original | a link | the same, while the helper changed the link |
+//! | a new one | the original | a link or nothing | the same, and an engine that has written the bundle again |
+//!
+//! Older versions left a FIFO where there is a link.
 
+use std::cell::Cell;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,8 +25,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
-use nix::unistd::{UnlinkatFlags, mkfifoat, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
+use super::lock::Lock;
 use super::{DeliverError, sys};
 use crate::phase;
 use crate::spec::MOST_BYTES;
@@ -33,10 +38,16 @@ pub struct Place {
     bundle: PathBuf,
     name: CString,
     sibling: CString,
+    spare: CString,
 }
 
-/// A [`Place`] that no other create uses, until this and every copy of its descriptor is closed.
-pub struct Locked(Place);
+/// A [`Place`] that no other create uses, until this and every copy of its descriptors is closed.
+pub struct Locked {
+    place: Place,
+    lock: Lock,
+    /// Whether somebody else removes the lock's file.
+    leaves_lock: Cell<bool>,
+}
 
 /// What stands at config.json.
 pub enum Reading {
@@ -54,12 +65,13 @@ impl Place {
         let bundle = bundle.canonicalize().ok()?;
         let path = bundle.join(config.unwrap_or(Path::new("config.json")));
         let (directory, name) = (path.parent()?, path.file_name()?);
-        let sibling = [b".", name.as_bytes(), b".ampoule"].concat();
+        let beside = |end: &[u8]| CString::new([b".", name.as_bytes(), end].concat()).ok();
         Some(Self {
             directory: File::open(directory).ok()?,
             bundle: directory.to_owned(),
             name: CString::new(name.as_bytes()).ok()?,
-            sibling: CString::new(sibling).ok()?,
+            sibling: beside(b".ampoule")?,
+            spare: beside(b".ampoule-spare")?,
         })
     }
 
@@ -88,18 +100,21 @@ impl Place {
         }
     }
 
-    /// Waits for other creates on this bundle to end.
-    pub fn lock(self, deadline: Instant) -> Result<Locked, DeliverError> {
+    /// Waits for other creates on this bundle to end; the lock is in the run directory, if that can be written.
+    pub fn lock(self, run_dir: &Path, deadline: Instant) -> Result<Locked, DeliverError> {
+        let path = Lock::path(&self.directory, run_dir);
         let mut pause = Duration::from_micros(200);
-        // Not nix's guard, which unlocks when dropped: the helper shares the lock and needs it for longer.
-        while self.directory.try_lock().is_err() {
+        loop {
+            let attempt = Lock::attempt(&self.directory, path.as_deref());
+            if let Some(lock) = attempt.map_err(|error| failed("lock the bundle", &error))? {
+                return Ok(Locked { place: self, lock, leaves_lock: Cell::new(false) });
+            }
             if Instant::now() + pause >= deadline {
                 return Err(DeliverError::Busy { bundle: self.bundle });
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
         }
-        Ok(Locked(self))
     }
 
     fn read_file(&self, file: File, stat: &FileStat) -> Result<Reading, DeliverError> {
@@ -116,7 +131,7 @@ impl Place {
         }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.bundle.join(OsStr::from_bytes(self.name.to_bytes()))
     }
 
@@ -142,36 +157,42 @@ impl std::ops::Deref for Locked {
     type Target = Place;
 
     fn deref(&self) -> &Place {
-        &self.0
+        &self.place
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if !self.leaves_lock.get() {
+            self.lock.remove();
+        }
     }
 }
 
 impl Locked {
     /// Undoes what a killed create left behind.
     pub fn heal(&self) -> Result<(), DeliverError> {
+        if self.is_ours(&self.spare) {
+            self.remove(&self.spare).map_err(DeliverError::step("remove what a killed create left"))?;
+        }
         if self.is_ours(&self.name) {
             if self.stat(&self.sibling).is_none() || self.is_ours(&self.sibling) {
                 return Err(DeliverError::NoOriginal { path: self.path() });
             }
             self.put_back().map_err(DeliverError::step("put config.json back"))?;
         } else if self.stat(&self.name).is_some() && self.stat(&self.sibling).is_some() {
-            self.remove_sibling().map_err(DeliverError::step("remove what a killed create left"))?;
+            self.remove(&self.sibling).map_err(DeliverError::step("remove what a killed create left"))?;
         }
         Ok(())
     }
 
-    /// Makes the FIFO beside config.json and opens both of its ends.
-    pub(super) fn make_fifo(&self) -> nix::Result<OwnedFd> {
-        mkfifoat(&self.directory, self.sibling.as_c_str(), Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        openat(&self.directory, self.sibling.as_c_str(), flags, Mode::empty()).inspect_err(|_| {
-            let _ = self.remove_sibling();
-        })
+    /// Finds out whether the bundle can be written: what can't have this link can't have the other ones.
+    pub(super) fn prepare(&self) -> nix::Result<()> {
+        // It leads nowhere: no process has the number 0.
+        symlinkat("/proc/0/fd/0", &self.directory, self.sibling.as_c_str())
     }
 
-    /// Puts a link to the helper's FIFO in the place of config.json and config.json beside it.
-    ///
-    /// The FIFO itself has no name from here on.
+    /// Puts a link to the helper's pipe in the place of config.json and config.json beside it.
     pub(super) fn exchange(&self, link: &Path) -> Result<(), DeliverError> {
         // The runtime has this process's rights; what is refused here would be refused to it.
         let reached = stat(link).map(|stat| is(&stat, SFlag::S_IFIFO));
@@ -179,11 +200,22 @@ impl Locked {
         if !reached.map_err(&step)? {
             return Err(step(Errno::ESRCH));
         }
-        self.remove_sibling().map_err(DeliverError::step("remove the FIFO's name"))?;
-        phase::at("fifo-unnamed");
+        self.remove(&self.sibling).map_err(DeliverError::step("remove its first link"))?;
+        phase::at("unlinked");
         symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
         phase::at("linked");
         sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(DeliverError::step("swap config.json"))
+    }
+
+    /// Has config.json lead to another pipe from now on, in one step; for the helper alone, after the swap.
+    pub(super) fn relink(&self, link: &Path) -> nix::Result<()> {
+        // Never over an original.
+        if !self.is_ours(&self.name) {
+            return Err(Errno::ESTALE);
+        }
+        symlinkat(link, &self.directory, self.spare.as_c_str())?;
+        phase::at("relinking");
+        renameat(&self.directory, self.spare.as_c_str(), &self.directory, self.name.as_c_str())
     }
 
     /// Brings the original back, wherever it is; what stood for it is gone then.
@@ -192,26 +224,30 @@ impl Locked {
         let _ = self.heal();
     }
 
-    /// The FIFO's path before the swap.
-    pub(super) fn sibling_path(&self) -> PathBuf {
-        self.bundle.join(OsStr::from_bytes(self.sibling.to_bytes()))
+    /// Lets others have the lock as soon as every copy of its descriptor is closed.
+    pub(super) fn release(&self) {
+        self.lock.remove();
+        self.leaves_lock.set(true);
     }
 
-    /// The same place under the same lock, for the helper to hold.
+    /// The same place under the same lock, for the helper and its guard, who [`release`](Self::release) it.
     pub(super) fn for_helper(&self) -> Result<Self, DeliverError> {
-        let directory = self.directory.as_fd().try_clone_to_owned();
-        let failed = |_| DeliverError::Step { step: "keep the bundle open", errno: Errno::last() };
-        Ok(Self(Place {
-            directory: File::from(directory.map_err(failed)?),
+        let failed = |error| failed("keep the bundle open", &error);
+        let place = Place {
+            directory: self.directory.try_clone().map_err(failed)?,
             bundle: self.bundle.clone(),
             name: self.name.clone(),
             sibling: self.sibling.clone(),
-        }))
+            spare: self.spare.clone(),
+        };
+        let lock = self.lock.try_clone().map_err(failed)?;
+        self.leaves_lock.set(true);
+        Ok(Self { place, lock, leaves_lock: Cell::new(true) })
     }
 
-    /// The directory's descriptor, which carries the lock.
-    pub(super) fn directory(&self) -> &File {
-        &self.directory
+    /// The descriptors of the directory and of the lock.
+    pub(super) fn descriptors(&self) -> [RawFd; 2] {
+        [self.directory.as_raw_fd(), self.lock.descriptor()]
     }
 
     /// One step, so that config.json is never absent: the original takes the link's place.
@@ -219,11 +255,15 @@ impl Locked {
         renameat(&self.directory, self.sibling.as_c_str(), &self.directory, self.name.as_c_str())
     }
 
-    fn remove_sibling(&self) -> nix::Result<()> {
-        unlinkat(&self.directory, self.sibling.as_c_str(), UnlinkatFlags::NoRemoveDir)
+    fn remove(&self, name: &CString) -> nix::Result<()> {
+        unlinkat(&self.directory, name.as_c_str(), UnlinkatFlags::NoRemoveDir)
     }
 }
 
 fn is(stat: &FileStat, kind: SFlag) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == kind
+}
+
+fn failed(step: &'static str, error: &std::io::Error) -> DeliverError {
+    DeliverError::Step { step, errno: Errno::from_raw(error.raw_os_error().unwrap_or_default()) }
 }

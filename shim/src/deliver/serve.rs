@@ -1,30 +1,32 @@
-//! What the helper does: waits for the runtime to open the FIFO, and feeds it.
+//! What the helper does: waits for the runtime to open its pipe, and feeds it.
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::sys::stat::fstat;
 use nix::unistd::{Pid, getpid};
 
 use super::guard::Guard;
+use super::pipes::{self, Pipes};
+use super::place::Reading;
 use super::{DeliverError, Locked, sys};
-use crate::phase;
+use crate::args::{Args, Log};
+use crate::{phase, report};
 
-/// Everything that a helper holds.
+/// How long somebody who has the runtime's pipe open has to close it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Everything that a helper holds, but for the pipes.
 pub(super) struct Delivery {
     place: Locked,
-    fifo: File,
-    opens: Inotify,
     runtime: Pid,
     pidfd: OwnedFd,
-    identity: (u64, u64),
+    log: Log,
 }
 
 /// The runtime has ended.
@@ -32,52 +34,35 @@ struct Gone;
 
 impl Delivery {
     /// Prepares a delivery to this process, which becomes the runtime.
-    pub(super) fn prepare(place: &Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
-        Self::watching(place, fifo).inspect_err(|_| place.restore())
+    pub(super) fn prepare(place: &Locked, args: &Args) -> Result<Self, DeliverError> {
+        let pidfd = sys::pidfd_open(getpid()).map_err(DeliverError::step("open its own process"))?;
+        Ok(Self { place: place.for_helper()?, runtime: getpid(), pidfd, log: Log::of(args) })
     }
 
-    fn watching(place: &Locked, fifo: OwnedFd) -> Result<Self, DeliverError> {
-        let watch = Self::watch(place, &fifo).map_err(DeliverError::step("watch a FIFO"));
-        let (opens, pidfd, identity) = watch?;
-        let place = place.for_helper()?;
-        Ok(Self { place, fifo: File::from(fifo), opens, runtime: getpid(), pidfd, identity })
-    }
-
-    fn watch(place: &Locked, fifo: &OwnedFd) -> nix::Result<(Inotify, OwnedFd, (u64, u64))> {
-        let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        opens.add_watch(&place.sibling_path(), AddWatchFlags::IN_OPEN)?;
-        let stat = fstat(fifo)?;
-        Ok((opens, sys::pidfd_open(getpid())?, (stat.st_dev, stat.st_ino)))
-    }
-
-    /// The FIFO as the helper has it, for others to open.
-    pub(super) fn link(&self, helper: Pid) -> PathBuf {
-        PathBuf::from(format!("/proc/{helper}/fd/{}", self.fifo.as_raw_fd()))
-    }
-
-    /// The descriptors that a helper needs.
-    pub(super) fn descriptors(&self) -> [RawFd; 4] {
-        let directory = self.place.directory().as_raw_fd();
-        [directory, self.fifo.as_raw_fd(), self.opens.as_fd().as_raw_fd(), self.pidfd.as_raw_fd()]
+    /// The descriptors that a helper and its guard need.
+    pub(super) fn descriptors(&self) -> [RawFd; 3] {
+        let [directory, lock] = self.place.descriptors();
+        [directory, lock, self.pidfd.as_raw_fd()]
     }
 
     /// Feeds the runtime, once the original is back where every later reader looks.
     ///
-    /// At its end the FIFO is closed: crun reads to the end of the file, and a process takes long to end.
-    pub(super) fn serve(mut self, text: &[u8], guard: Guard) {
-        // Fewer turns for a large text; the default of 64 KiB also works.
-        let size = text.len().clamp(64 << 10, 1 << 20);
-        let _ = i32::try_from(size).map(|size| fcntl(&self.fifo, FcntlArg::F_SETPIPE_SZ(size)));
-        let opened = self.wait_for_runtime();
+    /// At its end the pipe is closed: crun reads to the end of the file, and a process takes long to end.
+    pub(super) fn serve(self, mut pipes: Pipes, text: &[u8], guard: Guard) {
+        let opened = self.wait_for_runtime(&mut pipes);
         phase::at("opened");
         // The guard tries again, when the runtime has failed at an empty file.
         let Ok(()) = self.place.heal() else { return };
         phase::at("restored");
         guard.relieve();
-        if opened.is_ok() {
-            let _ = self.write(text);
+        let opened = opened.map(|index| pipes.take(index));
+        self.turn_away(&mut pipes);
+        if let Ok(pipe) = opened {
+            let _ = self.feed(pipe, &mut pipes, text);
         }
-        drop(self.fifo);
+        // Who was on the way to a pipe has opened it by now, and would wait for ever if it had no other end.
+        thread::sleep(Duration::from_millis(1));
+        self.turn_away(&mut pipes);
         phase::at("finished");
     }
 
@@ -115,40 +100,67 @@ impl Delivery {
         })
     }
 
-    /// Waits until the runtime has the FIFO open.
-    fn wait_for_runtime(&self) -> Result<(), Gone> {
+    /// Lets the next create on the bundle begin, when this process ends.
+    pub(super) fn release(&self) {
+        self.place.release();
+    }
+
+    /// Waits until the runtime has one of the pipes open.
+    ///
+    /// Whoever has opened one, config.json leads to another at once. What became of the first can wait: the kernel tells
+    /// of an opening before the opener has its descriptor.
+    fn wait_for_runtime(&self, pipes: &mut Pipes) -> Result<usize, Gone> {
+        // So that there is one when it has to be quick.
+        let _ = pipes.make();
         let mut timeout = PollTimeout::NONE;
         loop {
-            let ready = self.poll(self.opens.as_fd(), PollFlags::POLLIN, timeout)?;
-            if ready {
-                // The event comes before the opener has its descriptor, so look again soon.
-                let _ = self.opens.read_events();
-                timeout = PollTimeout::from(1_u8);
-                for _ in 0..50 {
-                    if self.runtime_has_fifo() {
-                        return Ok(());
-                    }
-                    std::thread::sleep(std::time::Duration::from_micros(20));
+            let looks = if self.poll(pipes.opens(), PollFlags::POLLIN, timeout)? { 50 } else { 1 };
+            for _ in 0..looks {
+                if pipes.were_opened() {
+                    // If that fails, two can be on one pipe, and then it is noticed.
+                    let _ = pipes.change().and_then(|link| self.place.relink(&link));
+                    phase::at("relinked");
                 }
-            } else if self.runtime_has_fifo() {
-                return Ok(());
+                if let Some(index) = pipes.opened_by(self.runtime.as_raw()) {
+                    return Ok(index);
+                }
+                thread::sleep(Duration::from_micros(20));
             }
+            timeout = PollTimeout::from(1_u8);
         }
     }
 
-    /// Whether the runtime, and not somebody who looks around, has the FIFO open.
-    fn runtime_has_fifo(&self) -> bool {
-        let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.runtime)) else { return false };
-        let is_fifo = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.identity;
-        entries.flatten().any(|entry| fs::metadata(entry.path()).is_ok_and(is_fifo))
+    /// Gives strangers what they came for: the original, which is back.
+    fn turn_away(&self, pipes: &mut Pipes) {
+        if pipes.have_readers()
+            && let Ok(Reading::Text(original)) = self.place.read()
+        {
+            pipes.give_readers(&original);
+        }
     }
 
-    fn write(&mut self, mut text: &[u8]) -> Result<(), Gone> {
+    /// Writes the text to the runtime's pipe, if nobody else has that open.
+    fn feed(&self, pipe: File, pipes: &mut Pipes, text: &[u8]) -> Result<(), Gone> {
+        let patience = Instant::now() + PATIENCE;
+        let but = [self.runtime.as_raw(), getpid().as_raw()];
+        while pipes.were_opened_again() && pipes::is_open_elsewhere(&pipe, but) {
+            if Instant::now() > patience {
+                report::append(&DeliverError::Shared { path: self.place.path() }, &self.log);
+                return Err(Gone);
+            }
+            if self.runtime_ends(PollTimeout::from(2_u8)) {
+                return Err(Gone);
+            }
+        }
+        self.write(pipe, text)
+    }
+
+    fn write(&self, mut pipe: File, mut text: &[u8]) -> Result<(), Gone> {
         while !text.is_empty() {
-            match self.fifo.write(text) {
+            match pipe.write(text) {
                 Ok(written) => text = &text[written..],
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    self.poll(self.fifo.as_fd(), PollFlags::POLLOUT, PollTimeout::NONE)?;
+                    self.poll(pipe.as_fd(), PollFlags::POLLOUT, PollTimeout::NONE)?;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone),
@@ -158,7 +170,7 @@ impl Delivery {
     }
 
     /// Waits for a descriptor or the runtime's end; whether the descriptor is ready.
-    fn poll(&self, fd: std::os::fd::BorrowedFd<'_>, flags: PollFlags, timeout: PollTimeout) -> Result<bool, Gone> {
+    fn poll(&self, fd: BorrowedFd<'_>, flags: PollFlags, timeout: PollTimeout) -> Result<bool, Gone> {
         let mut fds = [PollFd::new(fd, flags), PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, timeout) {
             Ok(_) if fds[1].any().unwrap_or(true) => Err(Gone),

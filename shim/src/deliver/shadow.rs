@@ -1,4 +1,4 @@
-//! Delivery where the bundle can't be written: a bundle of our own, with the FIFO as its config.json.
+//! Delivery where the bundle can't be written: a bundle of our own, with the link as its config.json.
 
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder};
@@ -9,7 +9,6 @@ use std::time::Instant;
 use nix::errno::Errno;
 use zeroize::Zeroizing;
 
-use super::serve::Delivery;
 use super::{DeliverError, Locked, Place, exchange};
 use crate::args::Args;
 use crate::runtime::Runtime;
@@ -33,11 +32,12 @@ pub(super) fn deliver(
     }
     let directory = make(place, run_dir).map_err(failed)?;
     let shadow = Place::open(&directory, None).ok_or_else(|| failed(Errno::ENOENT))?;
-    let shadow = shadow.lock(deadline)?;
+    let shadow = shadow.lock(run_dir, deadline)?;
+    // From here on that is the lock between creates on this bundle.
+    place.release();
     shadow.heal()?;
-    let fifo = shadow.make_fifo().map_err(failed)?;
-    let delivery = Delivery::prepare(&shadow, fifo)?;
-    exchange(&shadow, delivery, text, runtime, &args.with_bundle(directory.as_os_str()))
+    shadow.prepare().map_err(failed)?;
+    exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()))
 }
 
 /// The run directory repeats the original's path, so that there are never more directories than bundles.

@@ -1,0 +1,150 @@
+//! The pipes that config.json leads to while a runtime is awaited: a fresh one as soon as one has been opened.
+//!
+//! They have no name. The helper holds the writing ends and nobody the reading ones, until somebody opens the link to
+//! the helper's descriptor.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::unistd::{getpid, pipe2};
+
+/// Where others can open a process's descriptor.
+pub(super) fn link(pid: i32, descriptor: RawFd) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/fd/{descriptor}"))
+}
+
+/// What a pipe holds unless it is told otherwise (pipe(7)).
+const USUAL_SIZE: usize = 64 << 10;
+
+/// What anybody may have a pipe hold.
+const LARGEST_SIZE: usize = 1 << 20;
+
+/// More readers at once than there ever are; the next ones share a pipe.
+const MOST: usize = 64;
+
+/// Pipes and who has opened them.
+pub(super) struct Pipes {
+    opens: Inotify,
+    all: Vec<File>,
+    /// The one that config.json leads to.
+    current: usize,
+    size: usize,
+    /// How many times any was opened, as far as the kernel told: it tells two openings in a row as one.
+    opened: usize,
+}
+
+impl Pipes {
+    /// One pipe, for a text of this length.
+    pub(super) fn new(length: usize) -> nix::Result<Self> {
+        let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        let size = length.clamp(USUAL_SIZE, LARGEST_SIZE);
+        let mut pipes = Self { opens, all: Vec::new(), current: 0, size, opened: 0 };
+        pipes.make()?;
+        Ok(pipes)
+    }
+
+    /// The descriptor that config.json leads to.
+    pub(super) fn current(&self) -> RawFd {
+        self.all[self.current].as_raw_fd()
+    }
+
+    /// Becomes readable when one has been opened.
+    pub(super) fn opens(&self) -> BorrowedFd<'_> {
+        self.opens.as_fd()
+    }
+
+    /// Whether one has been opened since the last call.
+    pub(super) fn were_opened(&mut self) -> bool {
+        let events = self.opens.read_events().unwrap_or_default();
+        self.opened += events.len();
+        !events.is_empty()
+    }
+
+    /// Whether more than one opening is known of.
+    pub(super) fn were_opened_again(&mut self) -> bool {
+        self.were_opened();
+        self.opened > 1
+    }
+
+    /// Makes another one the current one: one that nobody reads, or a new one.
+    pub(super) fn change(&mut self) -> nix::Result<PathBuf> {
+        let unread = (0..self.all.len()).find(|&index| index != self.current && !has_readers(&self.all[index]));
+        self.current = match unread {
+            Some(index) => index,
+            None if self.all.len() < MOST => self.make()?,
+            None => return Err(Errno::EMFILE),
+        };
+        Ok(link(getpid().as_raw(), self.current()))
+    }
+
+    /// Makes one for [`change`](Self::change) to find.
+    pub(super) fn make(&mut self) -> nix::Result<usize> {
+        // Nobody needs the reading end: a link to the writing one can be opened for reading.
+        let (_, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
+        // Fewer turns for a large text; the usual size also works.
+        if self.size > USUAL_SIZE {
+            let _ = i32::try_from(self.size).map(|size| fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size)));
+        }
+        let own = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        self.opens.add_watch(own.as_str(), AddWatchFlags::IN_OPEN)?;
+        self.all.push(File::from(writer));
+        Ok(self.all.len() - 1)
+    }
+
+    /// The pipe that a process has open, if it has one.
+    pub(super) fn opened_by(&self, pid: i32) -> Option<usize> {
+        let numbers: Vec<_> = self.all.iter().map(identity).collect();
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+        let number = |entry: fs::DirEntry| fs::metadata(entry.path()).ok().map(|found| (found.dev(), found.ino()));
+        open.filter_map(number).find_map(|found| numbers.iter().position(|own| *own == Some(found)))
+    }
+
+    /// Takes one out, to write to it and to close it.
+    pub(super) fn take(&mut self, index: usize) -> File {
+        self.all.swap_remove(index)
+    }
+
+    /// Whether anybody reads.
+    pub(super) fn have_readers(&self) -> bool {
+        self.all.iter().any(has_readers)
+    }
+
+    /// Gives everybody who reads a text, as much as fits, and its end.
+    pub(super) fn give_readers(&mut self, text: &[u8]) {
+        self.all.retain_mut(|pipe| {
+            let read = has_readers(pipe);
+            // Who has gone meanwhile doesn't miss it.
+            let _ = if read { pipe.write(text) } else { Ok(0) };
+            !read
+        });
+    }
+}
+
+/// Whether another process than these two has the pipe open, as far as this one may see.
+pub(super) fn is_open_elsewhere(pipe: &File, but: [i32; 2]) -> bool {
+    let Some((_, number)) = identity(pipe) else { return true };
+    let name = PathBuf::from(format!("pipe:[{number}]"));
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| !but.contains(pid)).any(|pid| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == name))
+    })
+}
+
+fn has_readers(pipe: &File) -> bool {
+    let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+    // With no reader a writing end is in error.
+    !poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+fn identity(pipe: &File) -> Option<(u64, u64)> {
+    pipe.metadata().ok().map(|own| (own.dev(), own.ino()))
+}
