@@ -29,6 +29,7 @@ mod refusal;
 mod run_request;
 mod storage;
 mod strace;
+mod strangers_on_the_bundle;
 mod support;
 mod tamper;
 mod tidy;

@@ -17,9 +17,9 @@ const CALLS: &str = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendm
 /// Where one call wrote the value.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
-    /// The named pipe that the shim made.
-    Fifo,
-    /// An unnamed pipe or a socket: the way to the container's init.
+    /// A pipe that somebody opened as if it were a file: the delivery.
+    Delivery,
+    /// Another pipe or a socket: the way to the container's init.
     Channel,
     /// Anything else: the call.
     Elsewhere(String),
@@ -27,44 +27,35 @@ enum Target {
 
 /// The calls of a trace (`strace -f -yy`) that carry the value, by what they wrote to.
 ///
-/// The named pipe is known by the number of a descriptor that was opened under the name that `mknod` gave it, and by
-/// where it is when it is written to: it has changed places with `config.json` by then, and the helper that writes has
-/// inherited it. A `config.json` that is itself opened for writing would look alike, so that is reported too.
+/// The pipe of the delivery has no name, but it is opened by the name of `config.json`, which leads to it. Whatever is
+/// opened in the bundle for writing is reported too.
 fn targets(needle: &Needle, trace: &str, bundle: &str) -> Vec<Target> {
-    let mut fifos = HashSet::new();
-    let mut numbers = HashSet::new();
+    let mut opened_pipes = HashSet::new();
     let mut found = Vec::new();
     for line in trace.lines() {
         let call = line.split_once(' ').unwrap_or_default().1.trim_start();
         let elsewhere = || Target::Elsewhere(call.replace(needle.value(), "VALUE").chars().take(300).collect());
-        if call.starts_with("mknod") && call.contains("S_IFIFO") {
-            fifos.extend(quoted(call));
-        } else if call.starts_with("open") {
+        if call.starts_with("open") || call.starts_with("<... open") {
             let writable = ["O_RDWR", "O_WRONLY", "O_CREAT"].iter().any(|flag| call.contains(flag));
             let opened = call.rsplit_once(" = ").and_then(|(_, result)| result.split_once('<'));
-            match opened.filter(|(_, path)| writable && path.starts_with(bundle)) {
-                Some((number, _)) if quoted(call).is_some_and(|name| fifos.contains(name)) => {
-                    numbers.insert(number);
+            match opened.map(|(_, file)| file.trim_end_matches('>')) {
+                Some(pipe) if pipe.starts_with("pipe:") => {
+                    opened_pipes.insert(pipe);
                 }
-                Some(_) => found.push(elsewhere()),
-                None => {}
+                Some(path) if writable && path.starts_with(bundle) => found.push(elsewhere()),
+                _ => {}
             }
         } else if needle.is_in(call.as_bytes()) {
-            let first = call.split_once('(').unwrap_or_default().1;
-            let (number, name) = first.split_once('<').unwrap_or_default();
-            let is_channel = ["pipe:", "UNIX", "socket:", "NETLINK"].iter().any(|kind| name.starts_with(kind));
-            found.push(match is_channel {
-                true => Target::Channel,
-                false if numbers.contains(number) && name.starts_with(bundle) => Target::Fifo,
-                false => elsewhere(),
+            let file = call.split_once('<').unwrap_or_default().1;
+            let is_channel = ["pipe:", "UNIX", "socket:", "NETLINK"].iter().any(|kind| file.starts_with(kind));
+            found.push(match file.split_once('>') {
+                Some((pipe, _)) if opened_pipes.contains(pipe) => Target::Delivery,
+                _ if is_channel => Target::Channel,
+                _ => elsewhere(),
             });
         }
     }
     found
-}
-
-fn quoted(call: &str) -> Option<&str> {
-    call.split('"').nth(1)
 }
 
 fn the_value_is_written_to_the_pipe_and_to_init_alone(rig: &Rig<Bare>) {
@@ -85,7 +76,7 @@ fn the_value_is_written_to_the_pipe_and_to_init_alone(rig: &Rig<Bare>) {
     rig.engine.delete("traced").ok();
     job.wait();
     let targets = targets(&needle, &fs::read_to_string(&file).expect("trace"), path);
-    assert!(targets.contains(&Target::Fifo), "the trace doesn't show the delivery: {targets:?}");
+    assert!(targets.contains(&Target::Delivery), "the trace doesn't show the delivery: {targets:?}");
     let elsewhere: Vec<_> = targets.iter().filter(|target| matches!(target, Target::Elsewhere(_))).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:#?}");
 }
@@ -97,10 +88,9 @@ fn a_write_to_a_file_is_noticed() {
     let needle = Needle::random();
     let value = needle.value();
     let trace = format!(
-        "10 mknodat(3</b>, \".pipe\", S_IFIFO|0600) = 0\n\
-         10 openat(3</b>, \".pipe\", O_RDWR|O_CLOEXEC) = 5</b/.pipe>\n\
+        "10 openat(3</b>, \"config.json\", O_RDONLY|O_CLOEXEC) = 5<pipe:[3]>\n\
+         11 write(6<pipe:[3]>, \"{{{value}\", 50) = 50\n\
          11 write(5</b/config.json>, \"{{{value}\", 50) = 50\n\
-         11 write(6</b/config.json>, \"{{{value}\", 50) = 50\n\
          12 openat(AT_FDCWD</>, \"/b/config.json\", O_WRONLY) = 5</b/config.json>\n\
          12 openat(AT_FDCWD</>, \"/b/config.json\", O_RDONLY) = 5</b/config.json>\n\
          12 write(3<UNIX-STREAM:[1->2]>, \"{value}\", 45 <unfinished ...>\n\
@@ -111,8 +101,8 @@ fn a_write_to_a_file_is_noticed() {
     let seen = targets(&needle, &trace, "/b");
     let is_elsewhere = |target: &Target, part: &str| matches!(target, Target::Elsewhere(call) if call.contains(part) && !call.contains(value));
     assert_eq!(seen.len(), 6);
-    assert_eq!(seen[0], Target::Fifo);
-    assert!(is_elsewhere(&seen[1], "write(6</b/config.json>"));
+    assert_eq!(seen[0], Target::Delivery);
+    assert!(is_elsewhere(&seen[1], "write(5</b/config.json>"));
     assert!(is_elsewhere(&seen[2], "O_WRONLY"));
     assert_eq!(seen[3..5], [Target::Channel, Target::Channel]);
     assert!(is_elsewhere(&seen[5], "/run/crun"));

@@ -67,10 +67,17 @@ impl Pipes {
         !events.is_empty()
     }
 
-    /// Whether more than one opening is known of.
+    /// Whether more than one opening is known of, or may have been taken for one.
     pub(super) fn were_opened_again(&mut self) -> bool {
         self.were_opened();
         self.opened > 1
+    }
+
+    /// Counts what has been opened before anybody looked: one or several.
+    pub(super) fn count_early(&mut self) -> bool {
+        let early = self.were_opened();
+        self.opened += usize::from(early);
+        early
     }
 
     /// Makes another one the current one: one that nobody reads, or a new one.

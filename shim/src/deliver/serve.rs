@@ -113,13 +113,16 @@ impl Delivery {
         // So that there is one when it has to be quick.
         let _ = pipes.make();
         let mut timeout = PollTimeout::NONE;
+        // Before the runtime had time for it: or this process had none, and the runtime may be one of several.
+        if pipes.count_early() {
+            self.change(pipes);
+            timeout = PollTimeout::ZERO;
+        }
         loop {
             let looks = if self.poll(pipes.opens(), PollFlags::POLLIN, timeout)? { 50 } else { 1 };
             for _ in 0..looks {
                 if pipes.were_opened() {
-                    // If that fails, two can be on one pipe, and then it is noticed.
-                    let _ = pipes.change().and_then(|link| self.place.relink(&link));
-                    phase::at("relinked");
+                    self.change(pipes);
                 }
                 if let Some(index) = pipes.opened_by(self.runtime.as_raw()) {
                     return Ok(index);
@@ -128,6 +131,13 @@ impl Delivery {
             }
             timeout = PollTimeout::from(1_u8);
         }
+    }
+
+    /// Has config.json lead to another pipe.
+    fn change(&self, pipes: &mut Pipes) {
+        // If that fails, the next one comes to the same pipe, and that is noticed.
+        let _ = pipes.change().and_then(|link| self.place.relink(&link));
+        phase::at("relinked");
     }
 
     /// Gives strangers what they came for: the original, which is back.
