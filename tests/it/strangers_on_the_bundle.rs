@@ -95,8 +95,13 @@ impl Scene {
 
     #[track_caller]
     fn assert_served(&self, what: &str, ran: &Ran) {
-        assert!(ran.code() == 0 && ran.err().is_empty(), "{what}: exit {}, {}", ran.code(), ran.err());
+        assert!(ran.code() == 0 && ran.err().is_empty(), "{what}: exit {}, {} {}", ran.code(), ran.err(), self.log());
         assert!(ran.out().contains(&format!("A={}\0", self.needle.value())), "{what}: no value in the container");
+    }
+
+    /// What the engine's log says.
+    fn log(&self) -> String {
+        fs::read_to_string(self.rig.engine.site().log()).unwrap_or_default()
     }
 
     #[track_caller]
@@ -133,7 +138,7 @@ fn who_comes_before_the_runtime_gets_the_original(kind: Kind) {
         let job = scene.start();
         gate.wait_until_reached();
         let beside = || format!("{}/{name}", scene.path());
-        let place = if name.is_empty() { pipe_of_helper(&scene, job.pid()) } else { beside() };
+        let place = if name.is_empty() { pipe_of_helper(&scene, job.pid()).0 } else { beside() };
         let mut stranger = Stranger::start(&scene, READ_A_PIPE, &[&place]);
         stranger.0.wait_for("open:");
         gate.open();
@@ -144,18 +149,19 @@ fn who_comes_before_the_runtime_gets_the_original(kind: Kind) {
     }
 }
 
-/// The helper's descriptor of its pipe, as it is called in the realm.
-fn pipe_of_helper(scene: &Scene, job: u32) -> String {
+/// The helper's descriptor of its pipe: as it is called in the realm, and what it is.
+fn pipe_of_helper(scene: &Scene, job: u32) -> (String, PathBuf) {
     let helpers = scene.rig.engine.site().helpers(job);
     // Of the two the other is its child.
     let helper = *helpers.iter().find(|&&pid| !is_child_of_any(pid, &helpers)).expect("a helper");
     let files = fs::read_dir(format!("/proc/{helper}/fdinfo")).expect("the helper lives").flatten();
     // Nothing else is for writing and never waits: O_WRONLY | O_NONBLOCK | O_CLOEXEC.
     let is_pipe = |file: &DirEntry| fs::read_to_string(file.path()).is_ok_and(|info| info.contains("flags:\t02004001"));
-    let number = files.into_iter().find(is_pipe).expect("a pipe").file_name();
+    let number = files.into_iter().find(is_pipe).expect("a pipe").file_name().into_string().expect("a number");
     let status = fs::read_to_string(format!("/proc/{helper}/status")).expect("the helper lives");
     let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().next_back());
-    format!("/proc/{}/fd/{}", inside.expect("its ids"), number.to_string_lossy())
+    let pipe = fs::read_link(format!("/proc/{helper}/fd/{number}")).expect("the helper lives");
+    (format!("/proc/{}/fd/{number}", inside.expect("its ids")), pipe)
 }
 
 /// With both on one pipe nobody can say who would get the value: nobody gets it, and the engine is told why.
@@ -166,26 +172,22 @@ fn a_pipe_that_is_shared_stays_empty(kind: Kind) {
     let job = scene.start();
     let mut stranger = Stranger::start(&scene, READ_A_PIPE, &[&format!("{}/config.json", scene.path())]);
     stranger.0.wait_for("open:");
-    wait_until("the runtime has the stranger's pipe", || {
-        let theirs = pipes_of(stranger.0.pid());
-        pipes_of(job.pid()).iter().any(|pipe| theirs.contains(pipe))
-    });
+    let pipe = pipe_of_helper(&scene, job.pid()).1;
+    wait_until("both have the pipe", || [stranger.0.pid(), job.pid()].iter().all(|&pid| opened(pid).contains(&pipe)));
     gate.open();
     let ran = job.wait();
     assert!(ran.code() != 0 && ran.stdout.is_empty() && !ran.stderr.is_empty(), "exit {}, {}", ran.code(), ran.out());
     assert_eq!(stranger.0.wait().ok().out(), "open:");
-    let log = fs::read_to_string(site.log()).expect("the engine's log");
-    assert!(log.contains("another process reads") && log.contains("config.json"), "{log}");
+    let log = scene.log();
+    assert!(log.contains("(perl) reads") && log.contains("config.json"), "{log}");
     scene.assert_untouched("shared");
     scene.assert_served("the next create", &scene.start().wait());
 }
 
-fn pipes_of(pid: u32) -> Vec<PathBuf> {
+/// What a process has open.
+fn opened(pid: u32) -> Vec<PathBuf> {
     let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    files
-        .filter_map(|file| fs::read_link(file.path()).ok())
-        .filter(|path| path.to_string_lossy().starts_with("pipe:"))
-        .collect()
+    files.filter_map(|file| fs::read_link(file.path()).ok()).collect()
 }
 
 /// Whoever may read a directory may lock it.

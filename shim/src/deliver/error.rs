@@ -24,12 +24,16 @@ pub enum DeliverError {
     },
     /// Another process has the runtime's pipe open.
     #[error(
-        "another process reads {} while the container is created, so the values were withheld: create it again, or stop what reads there",
+        "process {pid} ({name}) reads {} while the container is created, so the values were withheld: create it again, or keep that process from reading there",
         path.display()
     )]
     Shared {
         /// The file.
         path: PathBuf,
+        /// The process.
+        pid: i32,
+        /// Its name.
+        name: String,
     },
     /// config.json is larger than is read.
     #[error("{} is larger than {} MiB: make the container's specification smaller", path.display(), MOST_BYTES >> 20)]

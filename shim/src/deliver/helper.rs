@@ -75,12 +75,15 @@ fn detach(delivery: Delivery, text: &Zeroizing<Vec<u8>>, ends: Ends) -> ! {
 
 fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ends: Ends) -> ! {
     phase::at("helper-forked");
-    let Ok((pipes, guard)) = prepare(&delivery, text.len(), &mut ends) else {
+    let Ok((mut pipes, guard)) = prepare(&delivery, text.len(), &mut ends) else {
         delivery.restore();
         sys::exit_now(1);
     };
     drop(ends.ready);
     phase::at("helper-waits");
+    // So that there is one when it has to be quick: who comes first may be a stranger, with the runtime close behind.
+    let _ = pipes.make();
+    sys::go_first();
     // No byte comes, just the end.
     let _ = ends.held.read(&mut [0]);
     delivery.serve(pipes, text, guard);

@@ -134,15 +134,15 @@ impl Pipes {
     }
 }
 
-/// Whether another process than these two has the pipe open, as far as this one may see.
-pub(super) fn is_open_elsewhere(pipe: &File, but: [i32; 2]) -> bool {
-    let Some((_, number)) = identity(pipe) else { return true };
-    let name = PathBuf::from(format!("pipe:[{number}]"));
+/// Another process than these two that has the pipe open, as far as this one may see.
+pub(super) fn other_holder(pipe: &File, but: [i32; 2]) -> Option<i32> {
+    let name = PathBuf::from(format!("pipe:[{}]", identity(pipe)?.1));
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| !but.contains(pid)).any(|pid| {
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|pid| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == name))
+        let has_it = |entry: fs::DirEntry| fs::read_link(entry.path()).is_ok_and(|target| target == name);
+        !but.contains(pid) && open.into_iter().any(has_it)
     })
 }
 

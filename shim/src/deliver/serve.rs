@@ -110,8 +110,6 @@ impl Delivery {
     /// Whoever has opened one, config.json leads to another at once. What became of the first can wait: the kernel tells
     /// of an opening before the opener has its descriptor.
     fn wait_for_runtime(&self, pipes: &mut Pipes) -> Result<usize, Gone> {
-        // So that there is one when it has to be quick.
-        let _ = pipes.make();
         let mut timeout = PollTimeout::NONE;
         // Before the runtime had time for it: or this process had none, and the runtime may be one of several.
         if pipes.count_early() {
@@ -153,12 +151,16 @@ impl Delivery {
     fn feed(&self, pipe: File, pipes: &mut Pipes, text: &[u8]) -> Result<(), Gone> {
         let patience = Instant::now() + PATIENCE;
         let but = [self.runtime.as_raw(), getpid().as_raw()];
-        while pipes.were_opened_again() && pipes::is_open_elsewhere(&pipe, but) {
+        while pipes.were_opened_again()
+            && let Some(pid) = pipes::other_holder(&pipe, but)
+        {
             if Instant::now() > patience {
-                report::append(&DeliverError::Shared { path: self.place.path() }, &self.log);
+                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                let path = self.place.path();
+                report::append(&DeliverError::Shared { path, pid, name: name.trim().to_owned() }, &self.log);
                 return Err(Gone);
             }
-            if self.runtime_ends(PollTimeout::from(2_u8)) {
+            if self.runtime_ends(PollTimeout::from(10_u8)) {
                 return Err(Gone);
             }
         }

@@ -32,6 +32,13 @@ pub(super) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Goes before all that has no real-time priority, if this process may (sched(7)); its children don't.
+pub(super) fn go_first() {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameter lives for as long as the call takes.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const lowest) };
+}
+
 /// `renameat2(2)` with `RENAME_EXCHANGE` in one directory.
 pub(super) fn exchange(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -> nix::Result<()> {
     let fd = directory.as_raw_fd();
