@@ -1,7 +1,7 @@
 //! An OCI runtime shim that puts secrets into a container's environment as it is created.
 //!
 //! An engine calls it in place of runc, crun or youki. For a `create` or `run` whose specification asks for secrets it
-//! resolves them at the daemon and delivers the filled-in config.json through a FIFO; then, as for everything else, it
+//! resolves them at the daemon and delivers the filled-in config.json through a pipe; then, as for everything else, it
 //! becomes the runtime by `execve`.
 
 pub mod args;

@@ -82,7 +82,7 @@ impl Place {
 
     /// Reads what stands at config.json, without waiting for anybody.
     pub fn read(&self) -> Result<Reading, DeliverError> {
-        // A look before the open: opening somebody else's FIFO would wake its helper.
+        // A look before the open: opening somebody else's pipe would wake its helper.
         if self.is_ours(&self.name) {
             return Ok(Reading::Swapped);
         }
