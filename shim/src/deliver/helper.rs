@@ -83,7 +83,6 @@ fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ends: Ends) -> ! {
     phase::at("helper-waits");
     // So that there is one when it has to be quick: who comes first may be a stranger, with the runtime close behind.
     let _ = pipes.make();
-    sys::go_first();
     // No byte comes, just the end.
     let _ = ends.held.read(&mut [0]);
     delivery.serve(pipes, text, guard);
@@ -94,6 +93,8 @@ fn prepare(delivery: &Delivery, length: usize, ends: &mut Ends) -> io::Result<(P
     leave_everything(delivery, ends)?;
     // Before the pipes, of which a guard must hold nothing.
     let guard = Guard::start(delivery)?;
+    // From here on the shim goes on as well, and the runtime must not be there first.
+    sys::go_first();
     let pipes = Pipes::new(length)?;
     let told = [getpid().as_raw().to_ne_bytes(), pipes.current().to_ne_bytes()];
     ends.ready.write_all(told.as_flattened())?;
