@@ -20,35 +20,60 @@ pub struct Container {
 }
 
 impl Container {
-    /// The longest text of a field, in bytes: Linux's `PATH_MAX`.
-    const MOST: usize = 4096;
+    /// The longest path of a bundle, in bytes: Linux's `PATH_MAX`.
+    const LONGEST_PATH: usize = 4096;
+    /// The longest of the other texts: a reference to an image has fewer.
+    const LONGEST: usize = 512;
 
-    /// Refuses what would bloat the log for ever.
+    /// Refuses what would bloat the log for ever, and what a reader of the log would take for something else: each
+    /// control character is six in JSON.
     pub fn check(&self) -> Result<(), InvalidContainer> {
         let fields = [
-            ("id", &self.id),
-            ("bundle", &self.bundle),
-            ("engine", &self.engine),
-            ("image", &self.image),
-            ("runtime", &self.runtime),
+            ("id", &self.id, Self::LONGEST),
+            ("bundle", &self.bundle, Self::LONGEST_PATH),
+            ("engine", &self.engine, Self::LONGEST),
+            ("image", &self.image, Self::LONGEST),
+            ("runtime", &self.runtime, Self::LONGEST),
         ];
-        match fields.into_iter().find(|(_, text)| text.len() > Self::MOST) {
-            Some((field, text)) => Err(InvalidContainer { field, bytes: text.len() }),
-            None => Ok(()),
+        for (field, text, most) in fields {
+            if text.len() > most {
+                return Err(InvalidContainer { field, flaw: Flaw::Length { bytes: text.len(), most } });
+            }
+            if text.contains(char::is_control) {
+                return Err(InvalidContainer { field, flaw: Flaw::Control });
+            }
         }
+        Ok(())
+    }
+
+    /// What an entry says of it if one before it, of the same request, says the rest.
+    #[must_use]
+    pub fn in_short(&self) -> Self {
+        Self { id: self.id.clone(), pid: self.pid, ..Self::default() }
     }
 }
 
-/// A field of a container's descriptor is too long.
+/// A field of a container's descriptor breaks its rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidContainer {
     field: &'static str,
-    bytes: usize,
+    flaw: Flaw,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Flaw {
+    Length { bytes: usize, most: usize },
+    Control,
 }
 
 impl fmt::Display for InvalidContainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "container.{} has {} bytes: at most {} are allowed", self.field, self.bytes, Container::MOST)
+        match self.flaw {
+            Flaw::Length { bytes, most } => {
+                write!(f, "container.{} has {bytes} bytes: at most {most} are allowed", self.field)
+            }
+            Flaw::Control => write!(f, "container.{} has a control character", self.field),
+        }
     }
 }
 

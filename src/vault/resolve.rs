@@ -2,7 +2,7 @@
 
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
-use crate::authz::{Action, Principal};
+use crate::authz::{Action, Principal, Resource};
 use crate::domain::{Container, Object, ObjectId, SecretBytes, Version};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
@@ -46,14 +46,15 @@ impl Vault {
     ) -> Result<Vec<Resolved>, Error> {
         container.check()?;
         check(&references)?;
+        self.permit_any(principal, &container, &references).await?;
         let asked = Asked { principal: principal.clone(), container };
         let ((asked, references, found), recorded) = self
             .store
             .write(move |tx| {
                 let found: Vec<Found> = references.iter().map(|r| asked.find(tx, r)).collect::<Result<_, _>>()?;
                 let complete = found.iter().all(Result::is_ok);
-                for (reference, found) in references.iter().zip(&found) {
-                    tx.append(&asked.entry(reference, found, complete))?;
+                for (place, (reference, found)) in references.iter().zip(&found).enumerate() {
+                    tx.append(&asked.entry(place, reference, found, complete))?;
                 }
                 Ok((asked, references, found))
             })
@@ -81,6 +82,24 @@ impl Vault {
             .collect())
     }
 
+    /// Refuses who may inject nothing at all. Of many references one entry tells how many there were: no secret was looked
+    /// at for them, and who has no right must not be able to fill the log. The answer is the same as to others.
+    async fn permit_any(
+        &self,
+        principal: &Principal,
+        container: &Container,
+        references: &[Reference],
+    ) -> Result<(), Error> {
+        if references.len() < 2 || principal.may(Action::Inject, Resource::Some).is_ok() {
+            return Ok(());
+        }
+        let mut refused = entry(principal.caller(), Action::Inject, None, None, Outcome::Denied);
+        refused.attributes.count = Some(references.len());
+        refused.attributes.container = Some(container.clone());
+        self.record(refused).await?;
+        Err(Error::Unresolved(references.iter().map(|r| (r.name.clone(), Refusal::forbidden(&r.object))).collect()))
+    }
+
     /// The log said that these would be opened; now it says that they were not.
     async fn report_altered<T>(
         &self,
@@ -91,7 +110,10 @@ impl Vault {
         let altered = |r: &Reference| failures.iter().any(|(name, _)| *name == r.name);
         let entries: Vec<Entry> = references
             .iter()
-            .map(|r| asked.with(r, r.version, if altered(r) { Outcome::Tampered } else { Outcome::Withheld }))
+            .enumerate()
+            .map(|(place, r)| {
+                asked.with(place, r, r.version, if altered(r) { Outcome::Tampered } else { Outcome::Withheld })
+            })
             .collect();
         self.store.write(move |tx| entries.iter().try_for_each(|entry| tx.append(entry))).await?;
         Err(Error::Unresolved(failures))
@@ -115,18 +137,20 @@ impl Asked {
         Ok(stored.map(|stored| (object, stored)))
     }
 
-    fn entry(&self, reference: &Reference, found: &Found, complete: bool) -> Entry {
+    fn entry(&self, place: usize, reference: &Reference, found: &Found, complete: bool) -> Entry {
         match found {
-            Ok((_, stored)) if complete => self.with(reference, Some(stored.info.version), Outcome::Ok),
-            Ok((_, stored)) => self.with(reference, Some(stored.info.version), Outcome::Withheld),
-            Err(refusal) => self.with(reference, reference.version, refusal.outcome()),
+            Ok((_, stored)) if complete => self.with(place, reference, Some(stored.info.version), Outcome::Ok),
+            Ok((_, stored)) => self.with(place, reference, Some(stored.info.version), Outcome::Withheld),
+            Err(refusal) => self.with(place, reference, reference.version, refusal.outcome()),
         }
     }
 
-    fn with(&self, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
+    /// An entry; the first of a request says all that is known of the container, the others which one it is.
+    fn with(&self, place: usize, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
         let mut entry = entry(self.principal.caller(), Action::Inject, Some(&reference.object), version, outcome);
         entry.attributes.variable = Some(reference.name.clone());
-        entry.attributes.container = Some(self.container.clone());
+        let container = if place == 0 { self.container.clone() } else { self.container.in_short() };
+        entry.attributes.container = Some(container);
         entry
     }
 }

@@ -2,7 +2,10 @@
 
 use ampoule_proto::messages::namespace::cloud::vault::v1beta::CreateObjectRequest;
 
+use serde_json::{Value, json};
+
 use super::{start, values};
+use crate::support::rpc::{Rpc, RpcError};
 use crate::support::wire::messages::{label, labelled, secret};
 use crate::support::wire::refused;
 
@@ -79,4 +82,31 @@ fn labels_follow_their_rules() {
     refused("too many", client.create(&request), "invalid_argument", &["65 labels", "64"]);
     refused("twice", client.create(&labelled("alpha", &["a=1", "a=2"])), "invalid_argument", &["\"a\"", "twice"]);
     assert_eq!(client.list(vec![]).expect("listed").len(), 2);
+}
+
+/// The log keeps it for ever.
+#[test]
+fn what_is_said_of_a_container_is_short() {
+    let (served, client) = start();
+    let id = client.add("alpha");
+    let mut rpc = Rpc::new(&served.daemon.socket());
+    let mut resolve = |container: &Value| {
+        let references = json!([{ "name": "A", "object_id": id }]);
+        let request = json!({ "container": container, "references": references });
+        rpc.call("ampoule.v1.InjectionService/Resolve", &request)
+    };
+    for (field, most) in [("id", 512), ("bundle", 4096), ("engine", 512), ("image", 512), ("runtime", 512)] {
+        resolve(&json!({ field: "x".repeat(most) })).expect(field);
+        let before = client.audit().len();
+        let longer = resolve(&json!({ field: "x".repeat(most + 1) })).expect_err(field);
+        let parts = [format!("container.{field}"), (most + 1).to_string(), most.to_string()];
+        let tells = |error: &RpcError| parts.iter().all(|part| error.message.contains(part));
+        assert!(longer.code == "invalid_argument" && tells(&longer), "{longer}");
+        for control in ["\u{1}", "a\nb", "\u{9b}"] {
+            let refused = resolve(&json!({ field: control })).expect_err(field);
+            let told = format!("container.{field} has a control character");
+            assert!(refused.code == "invalid_argument" && refused.message.contains(&told), "{refused}");
+        }
+        assert_eq!(client.audit().len(), before, "{field}");
+    }
 }

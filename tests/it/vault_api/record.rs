@@ -3,12 +3,13 @@
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::start;
 use crate::support::daemon::Daemon;
 use crate::support::process::{Job, wait_until};
 use crate::support::rig::temporary_folder;
+use crate::support::rpc::Rpc;
 use crate::support::search::Needle;
 use crate::support::wire::messages::{condition, labelled, reference, revealable, secret};
 use crate::support::wire::{Client, Protocol};
@@ -94,6 +95,47 @@ fn every_name_of_a_container_has_one_entry() {
             line("inject", &absent, "D", "unknown"),
         ]
     );
+}
+
+/// What is known of the container stands in the first entry of its request; in the others, which container it is.
+#[test]
+fn a_container_is_described_once() {
+    let (served, client) = start();
+    let id = client.add("alpha");
+    let container = json!({ "id": "c", "bundle": "/b", "engine": "podman", "image": "i", "runtime": "/r", "pid": 7 });
+    let references: Vec<Value> = ["A", "B", "C"].iter().map(|name| json!({ "name": name, "object_id": id })).collect();
+    let request = json!({ "container": container, "references": references });
+    Rpc::new(&served.daemon.socket()).call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
+    let entries = client.audit().split_off(client.audit().len() - 3);
+    for (place, entry) in entries.iter().enumerate() {
+        let attributes = &entry["attributes"];
+        assert_eq!((&attributes["container_id"], &attributes["pid"]), (&"c".into(), &7.into()), "{entry}");
+        assert_eq!(attributes["request_id"], entries[0]["attributes"]["request_id"]);
+        for (name, text) in [("bundle", "/b"), ("engine", "podman"), ("image", "i"), ("runtime", "/r")] {
+            let expected = if place == 0 { json!(text) } else { Value::Null };
+            assert_eq!(attributes[name], expected, "{name} of {entry}");
+        }
+    }
+}
+
+/// Who may inject nothing can't fill the log: it grows by less than was sent.
+#[test]
+fn many_references_of_who_has_no_right_are_one_entry() {
+    let (served, client) = start();
+    let (id, before) = (client.add("alpha"), client.audit().len());
+    let mut root = Rpc::new(&served.daemon.socket());
+    let made = root.make_token("powerless", &["vault/object:*:describe"]).expect("a token");
+    let mut rpc = Rpc::with_token(&served.daemon.socket(), made["bearerToken"].as_str().expect("a token"));
+    let references: Vec<Value> = (0..1024).map(|n| json!({ "name": format!("A{n}"), "object_id": id })).collect();
+    let request = json!({ "container": { "id": "c", "bundle": "/b" }, "references": references });
+    let refused = rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect_err("no right");
+    let told = format!("A0: there is no secret {id} that you may use");
+    assert!(refused.code == "not_found" && refused.message.starts_with(&told), "{refused}");
+    let entries = client.audit().split_off(before + 1);
+    let [entry] = entries.as_slice() else { panic!("{} entries", entries.len()) };
+    let attributes = &entry["attributes"];
+    assert_eq!((&entry["action"], &attributes["outcome"]), (&"vault.object.inject".into(), &"denied".into()));
+    assert_eq!((&attributes["count"], &attributes["bundle"]), (&1024.into(), &"/b".into()));
 }
 
 #[test]
