@@ -86,6 +86,16 @@ pub enum Subject {
     Key(String),
 }
 
+impl Subject {
+    /// The version, of a secret.
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::Object { version, .. } => *version,
+            Self::Token(_) | Self::Key(_) => None,
+        }
+    }
+}
+
 /// What became of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -169,6 +179,11 @@ impl Entry {
             outcome: Outcome::Ok,
             attributes: Attributes::default(),
         }
+    }
+
+    /// A daemon had not the right key.
+    pub fn failed_unseal() -> Self {
+        Self { outcome: Outcome::Failed, ..Self::of_daemon(Event::Unseal) }
     }
 
     /// The bytes that the log keeps: JSON with a fixed order of keys and no space.

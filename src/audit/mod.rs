@@ -1,6 +1,7 @@
 //! What the audit log holds, and how anybody can check it: entries and their canonical form, the Merkle tree over them,
 //! signed checkpoints, proofs. No input or output.
 
+mod change;
 mod checkpoint;
 mod entry;
 mod filter;
@@ -10,6 +11,7 @@ mod tree;
 mod verify;
 mod view;
 
+pub use change::Change;
 pub use checkpoint::{Checkpoint, InvalidCheckpoint, origin};
 pub use entry::{Actor, Attributes, Entry, Event, Outcome, Subject, TokenFacts};
 pub use filter::{ActorFilter, EntryFilter, InvalidActor};

@@ -1,10 +1,11 @@
 //! Checking a whole log from its entries alone. What the database keeps beside them is compared, never believed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::tree::{Frontier, Hash, Place};
 use super::view::View;
-use super::{Checkpoint, NoteVerifier};
+use super::{Change, Checkpoint, NoteVerifier};
 use crate::domain::Timestamp;
 
 /// A row of the log as a database has it: the entry, and the columns that repeat parts of it.
@@ -33,18 +34,24 @@ pub struct LogCheck<'a> {
     /// So many entries are known to be right: by a hash of the tree or by a checkpoint.
     confirmed: u64,
     nodes: u64,
+    changes: BTreeMap<String, Change>,
 }
 
 impl<'a> LogCheck<'a> {
     /// A check of this vault's log, whose checkpoints this key signs.
     pub fn new(vault: &'a str, verifier: &'a NoteVerifier) -> Self {
         let tree = Frontier::default();
-        Self { vault, verifier, tree, last: Timestamp::MIN, confirmed: 0, nodes: 0 }
+        Self { vault, verifier, tree, last: Timestamp::MIN, confirmed: 0, nodes: 0, changes: BTreeMap::new() }
     }
 
     /// The tree over the entries so far.
     pub fn tree(&self) -> &Frontier {
         &self.tree
+    }
+
+    /// What the entries so far say was done last to each secret and token.
+    pub fn changes(&self) -> &BTreeMap<String, Change> {
+        &self.changes
     }
 
     /// The next entry. Returns the hashes that the database must keep because of it.
@@ -122,10 +129,13 @@ impl<'a> LogCheck<'a> {
             ("version", version == row.version),
             ("mutation", view.mutation() == row.mutation),
         ];
-        match columns.into_iter().find(|(_, same)| !same) {
-            Some((column, _)) => Err(format!("the column {column} says something else than the entry")),
-            None => Ok(()),
+        if let Some((column, _)) = columns.into_iter().find(|(_, same)| !same) {
+            return Err(format!("the column {column} says something else than the entry"));
         }
+        if let Some((subject, change)) = view.change(self.tree.size()) {
+            self.changes.insert(subject.to_owned(), change);
+        }
+        Ok(())
     }
 }
 

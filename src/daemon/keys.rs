@@ -10,14 +10,14 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::audit::{Entry, Event, Outcome, Subject};
+use crate::audit::Entry;
 use crate::config::RootKeySettings;
 use crate::domain::{RootWrap, VaultId, WrappedAuditKey, WrappedKek};
-use crate::seal::KeyError;
 use crate::seal::root::{self, Keyfile, Made as KeyfileMade, Passphrase, RootProvider};
-use crate::store::{ReadTx, Store, StoreError, WriteTx};
+use crate::seal::{KeyError, LogSeal, RootKey};
+use crate::store::{ReadTx, Store, StoreError};
 use crate::terminal::Hidden;
-use crate::vault::Keys;
+use crate::vault::{Keys, NewKeys};
 
 /// What opens the root key, taken from where it is while every path is within reach. Whether it will do is asked later.
 pub(super) enum Opener {
@@ -53,17 +53,15 @@ impl Opener {
 /// Unwraps the ring with the key that the settings name.
 ///
 /// Runs before the event loop does: deriving a key from a passphrase takes a good part of a second.
-pub(super) fn open(runtime: &Runtime, store: &Store, opener: Opener) -> Result<Keys, Error> {
+pub(super) fn open(runtime: &Runtime, store: &Store, opener: Opener) -> Result<Opened, Error> {
     let stored = runtime.block_on(store.read(|tx| Stored::read(tx)))?;
-    let keys = stored.open_with(runtime, store, opener);
-    if keys.is_err() && !stored.is_new() {
-        let mut entry = Entry::of_daemon(Event::Unseal);
-        entry.outcome = Outcome::Failed;
-        runtime.block_on(store.write(move |tx| tx.append(&entry)))?;
+    let opened = stored.open_with(opener);
+    if opened.is_err() && !stored.is_new() {
+        runtime.block_on(store.write(|tx| tx.append(&Entry::failed_unseal())))?;
     }
-    let mut keys = keys?;
-    lock(&mut keys);
-    Ok(keys)
+    let mut opened = opened?;
+    lock(&mut opened.keys);
+    Ok(opened)
 }
 
 /// A vault whose keys may reach the swap is better than none: whoever runs it is told.
@@ -76,6 +74,16 @@ fn lock(keys: &mut Keys) {
             "keys can't be locked in memory and may get into the swap: raise RLIMIT_MEMLOCK, in a unit by LimitMEMLOCK="
         );
     }
+}
+
+/// The keys, before the log has been checked.
+pub(super) struct Opened {
+    pub(super) keys: Keys,
+    /// Those that are not in the database yet.
+    pub(super) new: NewKeys,
+    pub(super) seal: LogSeal,
+    /// Whether something must vouch for the log already.
+    pub(super) vouched: bool,
 }
 
 /// What the database has of the keys.
@@ -100,15 +108,15 @@ impl Stored {
         })
     }
 
-    fn open_with(&self, runtime: &Runtime, store: &Store, opener: Opener) -> Result<Keys, Error> {
+    fn open_with(&self, opener: Opener) -> Result<Opened, Error> {
         match opener {
-            Opener::Keyfile(keyfile) => self.open_or_make(runtime, store, &keyfile?),
-            Opener::NoKeyfile(path) => self.open_or_make(runtime, store, &new_keyfile(&path, self.is_new())?),
-            Opener::Passphrase(passphrase) => self.open_or_make(runtime, store, &passphrase?),
+            Opener::Keyfile(keyfile) => self.open_or_make(&keyfile?),
+            Opener::NoKeyfile(path) => self.open_or_make(&new_keyfile(&path, self.is_new())?),
+            Opener::Passphrase(passphrase) => self.open_or_make(&passphrase?),
             Opener::Terminal(terminal) => {
                 let typed = terminal.and_then(|terminal| ask(terminal, self.is_new()));
                 let typed = typed.map_err(|error| KeyError::NoPassphrase { reason: error.to_string() })?;
-                self.open_or_make(runtime, store, &Passphrase::new(typed)?)
+                self.open_or_make(&Passphrase::new(typed)?)
             }
         }
     }
@@ -118,69 +126,37 @@ impl Stored {
         self.wraps.is_empty() && self.keks.is_empty() && !self.used
     }
 
-    fn open_or_make<P: RootProvider>(&self, runtime: &Runtime, store: &Store, provider: &P) -> Result<Keys, Error> {
-        let mut made = Made::default();
+    fn open_or_make<P: RootProvider>(&self, provider: &P) -> Result<Opened, Error> {
+        let mut new = NewKeys::default();
         let mut root_key = if self.is_new() {
             let (root_key, wrap) = root::make(provider, self.vault)?;
-            made.kek = Some(root_key.make_kek()?);
-            made.wrap = Some(wrap);
+            new.kek = Some(root_key.make_kek()?);
+            new.root = Some(wrap);
             root_key
         } else {
             root::unwrap(provider, self.vault, &self.wraps)?
         };
         // If it can't be, the same is said of the ring.
         let _ = root_key.lock();
-        let ring = match &made.kek {
+        let ring = match &new.kek {
             Some(kek) => root_key.unwrap_ring(std::slice::from_ref(kek))?,
             None => root_key.unwrap_ring(&self.keks)?,
         };
-        // A vault that is older than checkpoints has no key for them yet.
-        if self.audit_key.is_none() && self.signed {
+        let vouched = RootKey::are_vouched(&self.keks);
+        if !vouched {
+            new.marked = self.keks.iter().map(|kek| root_key.mark_vouched(kek)).collect::<Result<_, _>>()?;
+        }
+        // Only a vault that is older than checkpoints has no key for them yet.
+        if self.audit_key.is_none() && (self.signed || vouched) {
             return Err(KeyError::NoAuditKey.into());
         }
         if self.audit_key.is_none() {
-            made.audit_key = Some(root_key.make_audit_key()?);
+            new.audit_key = Some(root_key.make_audit_key()?);
         }
-        let audit_key = self.audit_key.as_ref().or(made.audit_key.as_ref()).ok_or(KeyError::NoAuditKey)?;
+        let audit_key = self.audit_key.as_ref().or(new.audit_key.as_ref()).ok_or(KeyError::NoAuditKey)?;
         let signer = root_key.unwrap_audit_key(audit_key)?;
-        if made.audit_key.is_some() {
-            let key = signer.verifier().to_string();
-            runtime.block_on(store.write(move |tx| made.store(tx, key)))?;
-        }
-        Ok(Keys { ring, signer })
+        Ok(Opened { keys: Keys { ring, signer }, new, seal: root_key.log_seal(), vouched })
     }
-}
-
-/// Keys that were made at this start.
-#[derive(Default)]
-struct Made {
-    wrap: Option<RootWrap>,
-    kek: Option<WrappedKek>,
-    audit_key: Option<WrappedAuditKey>,
-}
-
-impl Made {
-    fn store(&self, tx: &mut dyn WriteTx, verifier: String) -> Result<(), StoreError> {
-        if let Some(wrap) = &self.wrap {
-            tx.insert_root_wrap(wrap)?;
-            tx.append(&key_made(format!("root key by {}", wrap.provider)))?;
-        }
-        if let Some(kek) = &self.kek {
-            tx.insert_kek(kek)?;
-            tx.append(&key_made(kek.id.to_string()))?;
-        }
-        if let Some(key) = &self.audit_key {
-            tx.insert_audit_key(key)?;
-            tx.append(&key_made(verifier))?;
-        }
-        Ok(())
-    }
-}
-
-fn key_made(name: String) -> Entry {
-    let mut entry = Entry::of_daemon(Event::MakeKey);
-    entry.subject = Some(Subject::Key(name));
-    entry
 }
 
 fn new_keyfile(path: &Path, new: bool) -> Result<Keyfile, Error> {

@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::harden::Reach;
-use self::keys::Opener;
+use self::keys::{Opened, Opener};
 use self::sink::Sink;
 use self::socket::Place;
 use self::state::State;
@@ -56,12 +56,13 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = runtime.map_err(Error::Runtime)?;
     let store = state.open_store()?;
-    let keys = keys::open(&runtime, &store, opener)?;
+    let Opened { keys, new, seal, vouched } = keys::open(&runtime, &store, opener)?;
     let Grants { users, groups } = settings.grants.clone();
     let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
     let failed = |error| state.log_error(error);
-    runtime.block_on(vault.check_log()).map_err(failed)?;
+    runtime.block_on(vault.check_log(seal, vouched)).map_err(failed)?;
+    runtime.block_on(vault.keep_keys(new)).map_err(failed)?;
     // Before the socket is there: whoever can call may also want the daemon to stop.
     let (mut term, mut int) = {
         let _inside = runtime.enter();

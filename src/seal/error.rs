@@ -57,8 +57,10 @@ pub enum KeyError {
     /// The stored key that signs checkpoints was altered.
     #[error("the stored key of the audit log was altered and does not open\nRestore the database from a backup.")]
     AlteredAuditKey,
-    /// There are checkpoints, but not the key that signed them.
-    #[error("the database has checkpoints of the audit log, but not their key\nRestore the database from a backup.")]
+    /// The log had a key that signs its checkpoints.
+    #[error(
+        "the key that signs checkpoints of the audit log is missing from the database\nRestore the database from a backup."
+    )]
     NoAuditKey,
     /// The stored parameters of a provider make no sense.
     #[error("the stored parameters of the root key provider are damaged\nRestore the database from a backup.")]

@@ -9,6 +9,7 @@ mod context;
 mod envelope;
 mod error;
 mod key;
+mod log_seal;
 mod ring;
 pub mod root;
 #[cfg(test)]
@@ -18,5 +19,6 @@ mod voucher;
 pub use context::SealContext;
 pub use error::{KeyError, OpenError};
 pub use key::Key;
+pub use log_seal::{LogSeal, LogTag, Sum};
 pub use ring::{KeyRing, RootKey};
 pub use voucher::Voucher;

@@ -8,6 +8,11 @@ use super::{Key, KeyError, OpenError, aead, envelope};
 use crate::domain::{KekId, KekState, SealedValue, SecretBytes, VaultId, WrappedKek};
 use crate::store::Recorded;
 
+/// The format of a wrapped key-encryption key in a vault whose log is vouched for ([`super::LogSeal`]). A vault can't be
+/// opened without these keys, and nobody else can wrap them as before: so it can't be made to pass for an older one, that
+/// has nothing to vouch for its log yet.
+const VOUCHED: u8 = 2;
+
 /// The root key of a vault: wraps other keys and nothing else.
 pub struct RootKey {
     pub(super) key: Key,
@@ -28,10 +33,24 @@ impl RootKey {
     /// Makes a key-encryption key and wraps it.
     pub fn make_kek(&self) -> Result<WrappedKek, KeyError> {
         let kek = Key::generate()?;
-        let id = kek_id(&kek, self.vault);
-        let associated = context::of_kek(envelope::FORMAT, self.vault, id);
+        self.wrap_kek(&kek, KekState::Active)
+    }
+
+    /// Wraps a key-encryption key once more, so that it says that the log of its vault is vouched for.
+    pub fn mark_vouched(&self, wrapped: &WrappedKek) -> Result<WrappedKek, KeyError> {
+        self.wrap_kek(&self.unwrap_kek(wrapped)?, wrapped.state)
+    }
+
+    /// Whether these say that the log of their vault is vouched for. What they say counts once they have been unwrapped.
+    pub fn are_vouched(wrapped: &[WrappedKek]) -> bool {
+        wrapped.iter().any(|kek| kek.wrapped.first() == Some(&VOUCHED))
+    }
+
+    fn wrap_kek(&self, kek: &Key, state: KekState) -> Result<WrappedKek, KeyError> {
+        let id = kek_id(kek, self.vault);
+        let associated = context::of_kek(VOUCHED, self.vault, id);
         let wrapped = aead::seal(&self.wrapping_key(), &associated, kek.expose())?;
-        Ok(WrappedKek { id, state: KekState::Active, wrapped: [&[envelope::FORMAT], wrapped.as_slice()].concat() })
+        Ok(WrappedKek { id, state, wrapped: [&[VOUCHED], wrapped.as_slice()].concat() })
     }
 
     /// Unwraps the ring.
@@ -44,11 +63,11 @@ impl RootKey {
 
     fn unwrap_kek(&self, wrapped: &WrappedKek) -> Result<Key, KeyError> {
         let altered = || KeyError::AlteredKek { id: wrapped.id };
-        let associated = context::of_kek(envelope::FORMAT, self.vault, wrapped.id);
         let (format, body) = wrapped.wrapped.split_first().ok_or_else(altered)?;
+        let associated = context::of_kek(*format, self.vault, wrapped.id);
         let opened = aead::open(&self.wrapping_key(), &associated, body).map(SecretBytes::from);
         opened
-            .filter(|_| *format == envelope::FORMAT)
+            .filter(|_| [envelope::FORMAT, VOUCHED].contains(format))
             .and_then(|bytes| Key::from_slice(bytes.expose()))
             .filter(|key| kek_id(key, self.vault) == wrapped.id)
             .ok_or_else(altered)

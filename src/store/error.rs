@@ -21,6 +21,17 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// A table, index or trigger is not the one that this program made.
+    #[error(
+        "the database {} is not as ampoule made it: {what}\nRestore it from a backup; keep the damaged file.",
+        path.display()
+    )]
+    Schema {
+        /// The database's file.
+        path: PathBuf,
+        /// Which one, and what is wrong with it.
+        what: String,
+    },
     /// What the database holds about a secret is nothing that this program wrote.
     #[error(
         "secret {object} can't be read, its row makes no sense: {reason}\nRestore the database from a backup; keep the damaged file."

@@ -18,6 +18,7 @@ pub use recorded::Recorded;
 pub use tx::{AuditRow, Mutation, ReadTx, StoredVersion, TokenMutation, WriteTx};
 
 use crate::domain::VaultId;
+use crate::seal::LogSeal;
 
 /// A job that changes something, run inside a transaction.
 pub type WriteJob = Box<dyn FnOnce(&mut dyn WriteTx) -> Result<(), StoreError> + Send>;
@@ -32,6 +33,10 @@ pub trait Backend: Send + Sync {
 
     /// Runs a job on a consistent snapshot.
     async fn read(&self, job: ReadJob) -> Result<(), StoreError>;
+
+    /// Checks that the log is the one that was vouched for last, and from now on vouches for it with every commit; what
+    /// is wrong, if it isn't. If `vouched`, something must vouch for it already.
+    async fn attest(&self, seal: LogSeal, vouched: bool) -> Result<Option<String>, StoreError>;
 
     /// Which vault this is.
     fn vault_id(&self) -> VaultId;
@@ -50,6 +55,12 @@ impl Store {
     /// The store on this database.
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self { backend: Arc::new(backend) }
+    }
+
+    /// Checks that the log is the one that was vouched for last, and from now on vouches for it with every commit; what
+    /// is wrong, if it isn't. If `vouched`, something must vouch for it already.
+    pub async fn attest(&self, seal: LogSeal, vouched: bool) -> Result<Option<String>, StoreError> {
+        self.backend.attest(seal, vouched).await
     }
 
     /// Which vault this is.

@@ -107,8 +107,8 @@ pub trait WriteTx: ReadTx {
     /// Destroys the values of the versions before this one; their metadata stays.
     fn destroy_versions_before(&mut self, grant: &Grant, id: &ObjectId, first_kept: Version) -> Result<(), StoreError>;
 
-    /// Marks a secret deleted and destroys the values of all its versions.
-    fn delete_object(&mut self, grant: &Grant, id: &ObjectId) -> Result<(), StoreError>;
+    /// Marks a secret deleted and destroys the values of all its versions, up to the current one.
+    fn delete_object(&mut self, grant: &Grant, id: &ObjectId, current: Version) -> Result<(), StoreError>;
 
     /// Stores a new token.
     fn insert_token(
@@ -130,6 +130,9 @@ pub trait WriteTx: ReadTx {
 
     /// Adds a key-encryption key.
     fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;
+
+    /// Puts another wrap in the place of a key-encryption key's own.
+    fn rewrap_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;
 }
 
 /// A version as it lies in the store.

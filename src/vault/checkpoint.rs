@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{Error, Vault};
 use crate::audit::{Checkpoint, Entry, Event, Frontier, NoteSigner, origin};
+use crate::seal::LogSeal;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 impl Vault {
@@ -21,11 +22,17 @@ impl Vault {
         self.store.log_growth()
     }
 
-    /// Checks that the log still begins as the last checkpoint says.
-    pub async fn check_log(&self) -> Result<(), Error> {
+    /// Checks that the log is the one that the vault's keys vouched for last, and that it still begins as the last
+    /// checkpoint says. From now on it is vouched for with every commit. If `vouched`, both must be there already.
+    pub async fn check_log(&self, seal: LogSeal, vouched: bool) -> Result<(), Error> {
+        if let Some(reason) = self.store.attest(seal, vouched).await? {
+            return Err(Error::BrokenLog { reason });
+        }
         let verifier = self.keys.signer.verifier();
         let broken = self.store.read(move |tx| {
-            let Some(note) = tx.last_checkpoint()? else { return Ok(None) };
+            let Some(note) = tx.last_checkpoint()? else {
+                return Ok(vouched.then(|| "it has no checkpoint, though there was one".to_owned()));
+            };
             let checkpoint = match Checkpoint::open(&note, &verifier) {
                 Ok(checkpoint) => checkpoint,
                 Err(error) => return Ok(Some(format!("its last checkpoint is not genuine: {error}"))),
@@ -52,7 +59,7 @@ impl Vault {
     }
 }
 
-fn sign(tx: &mut dyn WriteTx, signer: &NoteSigner) -> Result<(), StoreError> {
+pub(super) fn sign(tx: &mut dyn WriteTx, signer: &NoteSigner) -> Result<(), StoreError> {
     let (size, root) = (tx.log_tree().size(), tx.log_tree().root());
     let last = tx.last_checkpoint_size()?;
     if size == 0 || last == Some(size) {

@@ -17,7 +17,7 @@ impl Vault {
                 let asked = Asked { principal: &principal, action: Action::Delete, id: &id };
                 let (outcome, version, result) = match expect(tx, &asked, expected)? {
                     Ok((object, grant)) => {
-                        tx.delete_object(&grant, &id)?;
+                        tx.delete_object(&grant, &id, object.current.version)?;
                         (Outcome::Ok, Some(object.current.version), Ok(()))
                     }
                     Err(refusal) => (refusal.outcome(), expected, Err(refusal)),

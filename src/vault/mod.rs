@@ -7,6 +7,7 @@ mod describe;
 mod error;
 mod forward;
 mod health;
+mod keys;
 mod list;
 mod load;
 mod log;
@@ -23,24 +24,17 @@ pub use create::NewObject;
 pub use describe::{Described, Disclosure};
 pub use error::{Error, Refusal};
 pub use forward::Forwarded;
+pub use keys::{Keys, NewKeys};
 pub use log::LogPage;
 pub use prove::{Continued, Proven};
 pub use resolve::{Reference, Resolved};
 pub use token::{MadeToken, NewToken, TokenFilter, TokenPage, TokenRefusal};
 
-use crate::audit::{Actor, Attributes, Entry, NoteSigner, Outcome, Subject};
+use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
 use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Caller, Object, ObjectId, SecretBytes, VaultId, Version, VersionInfo};
-use crate::seal::{KeyRing, OpenError, SealContext};
+use crate::seal::{OpenError, SealContext};
 use crate::store::{Recorded, Store, StoredVersion};
-
-/// The keys of an open vault.
-pub struct Keys {
-    /// What protects values.
-    pub ring: KeyRing,
-    /// What signs checkpoints of the log.
-    pub signer: NoteSigner,
-}
 
 /// A vault that is open.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ mod life;
 mod list;
 mod prove;
 mod sink;
+mod upgrade;
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,12 @@
 //! Somebody edits the database while the daemon is stopped.
 
 mod bytes;
+mod history;
 mod keys;
 mod log;
 mod pages;
 mod rows;
+mod schema;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};

@@ -11,8 +11,8 @@ use crate::store::sqlite::{Expected, verify};
 
 /// Check a whole log, from its database alone
 ///
-/// Computes every hash anew from the entries and compares it with the tree and with every signed checkpoint. The daemon
-/// may run or not; the database may be a copy. Without --checkpoint it can't be seen whether the end of the log was
+/// Computes every hash anew from the entries and compares it with the tree and with every signed checkpoint; then compares
+/// secrets and tokens with what the entries say of them. The daemon may run or not; the database may be a copy. Without --checkpoint it can't be seen whether the end of the log was
 /// cut off together with its checkpoints, and without --key whether somebody else signed it anew.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Verify {

@@ -81,6 +81,8 @@ pub(super) fn store_error(path: &Path, error: &rusqlite::Error) -> StoreError {
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
     );
+    // What a statement changes is known before, too.
+    let corrupt = corrupt || matches!(error, rusqlite::Error::StatementChangedRows(_));
     if corrupt || is_malformed(error) {
         StoreError::Damaged { path, reason }
     } else {

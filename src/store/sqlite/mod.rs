@@ -1,8 +1,10 @@
 //! SQLite: one writer that commits whatever waits as one transaction, readers beside it.
 
+mod agree;
 mod convert;
 mod read;
 mod schema;
+mod state;
 mod token;
 mod tree;
 mod verify;
@@ -17,11 +19,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::{oneshot, watch};
 
 use self::convert::{bad, store_error};
+use self::state::Step;
 pub use self::verify::{Expected, Verified, VerifyError, verify};
 use self::writer::Writer;
 use super::{Backend, ReadJob, Recorded, StoreError, WriteJob};
 use crate::audit::Frontier;
 use crate::domain::{ObjectId, Timestamp, VaultId, Version};
+use crate::seal::LogSeal;
 
 /// A transaction under way.
 struct SqliteTx<'a> {
@@ -32,6 +36,8 @@ struct SqliteTx<'a> {
     /// The tree as it is after the entries of this transaction.
     tree: Frontier,
     opens: Vec<(ObjectId, Version)>,
+    /// What its entries say was changed.
+    steps: Vec<Step>,
     destroyed: bool,
 }
 
@@ -66,6 +72,12 @@ impl Backend for Sqlite {
     async fn write(&self, job: WriteJob) -> Result<Recorded, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.writer.submit(job, reply)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    async fn attest(&self, seal: LogSeal, vouched: bool) -> Result<Option<String>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.attest(seal, vouched, reply)?;
         answer.await.map_err(|_| StoreError::Stopped)?
     }
 
@@ -104,7 +116,8 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 fn read_once(connection: &mut Connection, path: &Path, vault: VaultId, job: ReadJob) -> Result<(), StoreError> {
     let tx = connection.transaction().map_err(|error| store_error(path, &error))?;
     let now = Timestamp::UNIX_EPOCH;
-    job(&mut SqliteTx { tx: &tx, path, vault, now, tree: Frontier::default(), opens: Vec::new(), destroyed: false })
+    let (tree, opens, steps) = (Frontier::default(), Vec::new(), Vec::new());
+    job(&mut SqliteTx { tx: &tx, path, vault, now, tree, opens, steps, destroyed: false })
 }
 
 /// The vault's identity, stored at its first start.

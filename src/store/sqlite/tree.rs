@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::SqliteTx;
 use super::convert::bad;
+use super::state::one;
 use crate::audit::{Frontier, Hash, Nodes, Place};
 use crate::store::StoreError;
 
@@ -59,7 +60,8 @@ pub(super) fn push(connection: &Connection, tree: &mut Frontier, entry: &[u8]) -
     for (place, hash) in complete {
         connection
             .prepare_cached("INSERT INTO tree_nodes (level, idx, hash) VALUES (?1, ?2, ?3)")?
-            .execute(params![place.level, place.index, hash.as_bytes()])?;
+            .execute(params![place.level, place.index, hash.as_bytes()])
+            .and_then(one)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Rows};
 
 use super::convert::store_error;
-use super::open_reader;
+use super::{agree, open_reader, schema};
 use crate::audit::{Broken, Checkpoint, Hash, InvalidCheckpoint, LogCheck, NoteVerifier, Place, Row, origin};
 use crate::domain::VaultId;
 use crate::store::StoreError;
@@ -40,6 +40,14 @@ pub enum VerifyError {
     /// It was changed.
     #[error("the audit log was changed: {0}")]
     Broken(#[from] Broken),
+    /// The row of a secret or token says something else than the log.
+    #[error("{subject} is not what the log says: {reason}")]
+    Row {
+        /// The secret or token.
+        subject: String,
+        /// How that can be seen.
+        reason: String,
+    },
     /// It has no key of its own.
     #[error("the database has no key that signs checkpoints: its daemon has not been started since it was upgraded")]
     NoKey,
@@ -57,12 +65,18 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Checks every entry, every hash of the tree and every checkpoint of a database.
+/// Checks every entry, every hash of the tree and every checkpoint of a database, its schema and indexes, and that secrets
+/// and tokens are as the log says.
 pub fn verify(path: &Path, expected: &Expected<'_>) -> Result<Verified, VerifyError> {
     let connection = open_reader(path)?;
     let tx = connection.unchecked_transaction().map_err(|error| store_error(path, &error))?;
+    // First of all: an index that hides rows would be asked below.
+    let schema = schema::check(&tx, path)?;
+    if let Some(reason) = agree::damage(&tx).map_err(|error| store_error(path, &error))? {
+        return Err(StoreError::Damaged { path: path.to_owned(), reason }.into());
+    }
     // A malformed row is one of the changes that this looks for.
-    check(&tx, expected).map_err(|error| match error {
+    check(&tx, schema, expected).map_err(|error| match error {
         Failed::Sqlite(error) => VerifyError::Store(store_error(path, &error)),
         Failed::Verify(error) => error,
     })
@@ -85,7 +99,10 @@ impl From<Broken> for Failed {
     }
 }
 
-fn check(tx: &Connection, expected: &Expected<'_>) -> Result<Verified, Failed> {
+fn check(tx: &Connection, schema: u32, expected: &Expected<'_>) -> Result<Verified, Failed> {
+    if schema < 2 {
+        return Err(Failed::Verify(VerifyError::NoKey));
+    }
     let vault: String = tx.query_row("SELECT value FROM meta WHERE key = 'vault_id'", [], |row| row.get(0))?;
     let key = key(tx, &vault, expected)?;
     let elsewhere =
@@ -119,6 +136,9 @@ fn check(tx: &Connection, expected: &Expected<'_>) -> Result<Verified, Failed> {
         log.checkpoint(size, note)?;
     }
     log.end(tx.query_row("SELECT count(*) FROM tree_nodes", [], |row| row.get(0))?)?;
+    if let Some((subject, reason)) = agree::differs(tx, schema, log.changes())? {
+        return Err(Failed::Verify(VerifyError::Row { subject, reason }));
+    }
     let (entries, root) = (log.tree().size(), log.tree().root());
     Ok(Verified { entries, root, checkpoints: checkpoints.compared, signed: checkpoints.last, key: key.clone() })
 }

@@ -3,9 +3,10 @@
 use rusqlite::params;
 
 use super::convert::{labels_text, number, store_error};
+use super::state::one;
 use super::token::permissions_text;
-use super::{SqliteTx, tree};
-use crate::audit::{Entry, Event, Frontier, Outcome, Subject};
+use super::{SqliteTx, state, tree};
+use crate::audit::{Change, Entry, Event, Frontier, Outcome, Subject};
 use crate::authz::{Action, Grant, Revocation, Token, TokenHash};
 use crate::domain::{
     KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, Version, VersionInfo, WrappedAuditKey,
@@ -37,14 +38,21 @@ impl WriteTx for SqliteTx<'_> {
             Some(Subject::Token(id)) => (Some(id.as_str()), None),
             Some(Subject::Key(_)) | None => (None, None),
         };
-        let (index, at) = (self.tree.size(), self.now.as_microsecond());
+        let (index, at, mutation) = (self.tree.size(), self.now.as_microsecond(), mutation(entry));
         self.run(|tx| {
             tx.prepare_cached(
                 "INSERT INTO audit (idx, at, object_id, version, mutation, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![index, at, object, version, mutation(entry), bytes])
+            .execute(params![index, at, object, version, mutation, bytes])
+            .and_then(one)
         })?;
         tree::push(self.tx, &mut self.tree, &bytes).map_err(|error| store_error(self.path, &error))?;
+        if let (Some(subject), Some(mutation)) = (object, mutation) {
+            let version = entry.subject.as_ref().and_then(Subject::version);
+            let change = Change { index, version, ended: mutation == "delete" };
+            let step = self.run(|tx| state::remember(tx, subject, change))?;
+            self.steps.push(step);
+        }
         self.opens.extend(entry.opens().map(|(object, version)| (object.clone(), version)));
         Ok(())
     }
@@ -61,6 +69,7 @@ impl WriteTx for SqliteTx<'_> {
                 labels_text(&object.labels),
                 number(object.current.version)
             ])
+            .and_then(one)
         })?;
         self.add_version(&object.id, object.current, sealed)
     }
@@ -76,8 +85,8 @@ impl WriteTx for SqliteTx<'_> {
         self.run(|tx| {
             tx.prepare_cached("UPDATE objects SET current = ?2 WHERE object_id = ?1")?
                 .execute(params![id.as_str(), number(info.version)])
-        })?;
-        Ok(())
+                .and_then(one)
+        })
     }
 
     fn destroy_versions_before(&mut self, _: &Grant, id: &ObjectId, first_kept: Version) -> Result<(), StoreError> {
@@ -89,19 +98,20 @@ impl WriteTx for SqliteTx<'_> {
             .execute(params![id.as_str(), number(first_kept)])
         })?;
         self.destroyed |= destroyed > 0;
-        Ok(())
+        self.all_destroyed(id, first_kept.get() - 1)
     }
 
-    fn delete_object(&mut self, _: &Grant, id: &ObjectId) -> Result<(), StoreError> {
+    fn delete_object(&mut self, _: &Grant, id: &ObjectId, current: Version) -> Result<(), StoreError> {
         let at = self.now.as_microsecond();
         self.run(|tx| {
             tx.prepare_cached("UPDATE objects SET deleted_at = ?2 WHERE object_id = ?1")?
-                .execute(params![id.as_str(), at])?;
+                .execute(params![id.as_str(), at])
+                .and_then(one)?;
             tx.prepare_cached("UPDATE versions SET wrapped_dek = NULL, ciphertext = NULL WHERE object_id = ?1")?
                 .execute([id.as_str()])
         })?;
         self.destroyed = true;
-        Ok(())
+        self.all_destroyed(id, current.get())
     }
 
     fn insert_token(
@@ -128,8 +138,8 @@ impl WriteTx for SqliteTx<'_> {
                 permissions_text(&token.permissions),
                 voucher.as_bytes(),
             ])
-        })?;
-        Ok(())
+            .and_then(one)
+        })
     }
 
     fn revoke_token(&mut self, _: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError> {
@@ -137,8 +147,8 @@ impl WriteTx for SqliteTx<'_> {
         self.run(|tx| {
             tx.prepare_cached("UPDATE tokens SET revoked_at = ?2, revoked_by = ?3 WHERE token_id = ?1")?
                 .execute(params![id.as_str(), at, by])
-        })?;
-        Ok(())
+                .and_then(one)
+        })
     }
 
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError> {
@@ -147,8 +157,8 @@ impl WriteTx for SqliteTx<'_> {
                 "INSERT INTO root_wraps (provider, parameters, wrapped) VALUES (?1, ?2, ?3)",
                 params![wrap.provider, wrap.parameters, wrap.wrapped],
             )
-        })?;
-        Ok(())
+            .and_then(one)
+        })
     }
 
     fn log_tree(&self) -> &Frontier {
@@ -157,9 +167,10 @@ impl WriteTx for SqliteTx<'_> {
 
     fn insert_checkpoint(&mut self, size: u64, note: &str) -> Result<(), StoreError> {
         self.run(|tx| {
-            tx.prepare_cached("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?.execute(params![size, note])
-        })?;
-        Ok(())
+            tx.prepare_cached("INSERT INTO checkpoints (size, note) VALUES (?1, ?2)")?
+                .execute(params![size, note])
+                .and_then(one)
+        })
     }
 
     fn insert_audit_key(&mut self, key: &WrappedAuditKey) -> Result<(), StoreError> {
@@ -168,8 +179,8 @@ impl WriteTx for SqliteTx<'_> {
                 "INSERT INTO audit_keys (id, public, wrapped) VALUES (0, ?1, ?2)",
                 params![key.public, key.wrapped],
             )
-        })?;
-        Ok(())
+            .and_then(one)
+        })
     }
 
     fn insert_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError> {
@@ -182,8 +193,15 @@ impl WriteTx for SqliteTx<'_> {
                 "INSERT INTO keks (kek_id, state, wrapped) VALUES (?1, ?2, ?3)",
                 params![kek.id.as_bytes(), state, kek.wrapped],
             )
-        })?;
-        Ok(())
+            .and_then(one)
+        })
+    }
+
+    fn rewrap_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError> {
+        self.run(|tx| {
+            tx.execute("UPDATE keks SET wrapped = ?2 WHERE kek_id = ?1", params![kek.id.as_bytes(), kek.wrapped])
+                .and_then(one)
+        })
     }
 }
 
@@ -201,8 +219,24 @@ impl SqliteTx<'_> {
                 sealed.wrapped_dek,
                 sealed.ciphertext
             ])
+            .and_then(one)
+        })
+    }
+
+    /// Each of the first versions has its row, and no key any more. One that an index hides, or that a trigger kept, would
+    /// live on.
+    fn all_destroyed(&self, id: &ObjectId, versions: u64) -> Result<(), StoreError> {
+        let (rows, keys): (u64, usize) = self.run(|tx| {
+            tx.prepare_cached(
+                "SELECT count(*), count(wrapped_dek) FROM versions WHERE object_id = ?1 AND version <= ?2",
+            )?
+            .query_row(params![id.as_str(), versions], |row| Ok((row.get(0)?, row.get(1)?)))
         })?;
-        Ok(())
+        if (rows, keys) == (versions, 0) {
+            return Ok(());
+        }
+        let reason = format!("not every version of secret {id} can be destroyed");
+        Err(StoreError::Damaged { path: self.path.to_owned(), reason })
     }
 }
 

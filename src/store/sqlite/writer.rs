@@ -9,9 +9,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::convert::store_error;
+use super::state::{self, Attested};
 use super::{SqliteTx, tree};
 use crate::audit::Frontier;
 use crate::domain::{Timestamp, VaultId};
+use crate::seal::LogSeal;
 use crate::store::{Recorded, StoreError, WriteJob};
 
 /// The most jobs that share a commit: bounds how long the first of them waits.
@@ -26,9 +28,15 @@ struct Work {
     reply: Reply,
 }
 
+/// What the thread is told.
+enum Task {
+    Work(Work),
+    Attest { seal: LogSeal, vouched: bool, reply: oneshot::Sender<Result<Option<String>, StoreError>> },
+}
+
 /// The one thread that writes. Dropping it finishes what has been submitted.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Work>>,
+    queue: Option<mpsc::Sender<Task>>,
     growth: watch::Receiver<u64>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,7 +50,8 @@ impl Writer {
         let (queue, work) = mpsc::channel();
         let (growth, grown) = watch::channel(tree.size());
         // A daemon that was killed may have left destroyed keys in the write-ahead log.
-        let mut state = State { connection, path: path.to_owned(), vault, last, tree, growth, scrub: true };
+        let (path_of_state, scrub) = (path.to_owned(), true);
+        let mut state = State { connection, path: path_of_state, vault, last, tree, growth, scrub, attested: None };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || state.serve(&work))
@@ -55,8 +64,21 @@ impl Writer {
     }
 
     pub(super) fn submit(&self, job: WriteJob, reply: Reply) -> Result<(), StoreError> {
+        self.send(Task::Work(Work { job, reply }))
+    }
+
+    pub(super) fn attest(
+        &self,
+        seal: LogSeal,
+        vouched: bool,
+        reply: oneshot::Sender<Result<Option<String>, StoreError>>,
+    ) -> Result<(), StoreError> {
+        self.send(Task::Attest { seal, vouched, reply })
+    }
+
+    fn send(&self, task: Task) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Stopped)?;
-        queue.send(Work { job, reply }).map_err(|_| StoreError::Stopped)
+        queue.send(task).map_err(|_| StoreError::Stopped)
     }
 }
 
@@ -78,21 +100,49 @@ struct State {
     tree: Frontier,
     growth: watch::Sender<u64>,
     scrub: bool,
+    attested: Option<Attested>,
 }
 
 impl State {
-    fn serve(&mut self, work: &Receiver<Work>) {
+    fn serve(&mut self, work: &Receiver<Task>) {
         loop {
             let first = if self.scrub { work.recv_timeout(IDLE) } else { work.recv().map_err(RecvTimeoutError::from) };
             match first {
-                Ok(first) => {
-                    let mut batch = vec![first];
-                    batch.extend(work.try_iter().take(BATCH - 1));
-                    self.commit(batch);
-                }
+                Ok(first) => self.take(first, work),
                 Err(RecvTimeoutError::Timeout) => self.clear_log(),
                 Err(RecvTimeoutError::Disconnected) => return self.clear_log(),
             }
+        }
+    }
+
+    /// Does what is waiting.
+    fn take(&mut self, first: Task, work: &Receiver<Task>) {
+        let (mut batch, mut last) = (Vec::new(), None);
+        for task in std::iter::once(first).chain(work.try_iter().take(BATCH - 1)) {
+            match task {
+                Task::Work(work) => batch.push(work),
+                Task::Attest { seal, vouched, reply } => {
+                    last = Some((seal, vouched, reply));
+                    break;
+                }
+            }
+        }
+        if !batch.is_empty() {
+            self.commit(batch);
+        }
+        if let Some((seal, vouched, reply)) = last {
+            let _ = reply.send(self.attest(seal, vouched));
+        }
+    }
+
+    fn attest(&mut self, seal: LogSeal, vouched: bool) -> Result<Option<String>, StoreError> {
+        let attested = state::attest(&mut self.connection, self.vault, &self.tree, seal, vouched);
+        match attested.map_err(|error| store_error(&self.path, &error))? {
+            Ok(attested) => {
+                self.attested = Some(attested);
+                Ok(None)
+            }
+            Err(reason) => Ok(Some(reason)),
         }
     }
 
@@ -118,6 +168,7 @@ impl State {
         let now = micros(Timestamp::now()).max(self.last);
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tree = self.tree.clone();
+        let (mut steps, mut scrub) = (Vec::new(), false);
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
             step(&tx, "SAVEPOINT job")?;
@@ -128,15 +179,17 @@ impl State {
                 now,
                 tree: tree.clone(),
                 opens: Vec::new(),
+                steps: Vec::new(),
                 destroyed: false,
             };
             let result = job(&mut scope);
-            let (grown, opens, destroyed) = (scope.tree, scope.opens, scope.destroyed);
+            let SqliteTx { tree: grown, opens, steps: taken, destroyed, .. } = scope;
             match result {
                 Ok(()) => {
                     step(&tx, "RELEASE job")?;
                     tree = grown;
-                    self.scrub |= destroyed;
+                    steps.extend(taken);
+                    scrub |= destroyed;
                     results.push(Ok(Recorded::new(opens)));
                 }
                 Err(error) => {
@@ -146,7 +199,15 @@ impl State {
                 }
             }
         }
+        let changes = self.attested.as_ref().map(|attested| attested.after(&steps));
+        if let Some((attested, changes)) = self.attested.as_ref().zip(changes) {
+            attested.keep(&tx, self.tree.size(), &tree, changes)?;
+        }
         tx.commit()?;
+        if let Some((attested, changes)) = self.attested.as_mut().zip(changes) {
+            attested.advance(changes);
+        }
+        self.scrub |= scrub;
         self.last = now;
         self.tree = tree;
         let size = self.tree.size();

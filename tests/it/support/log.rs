@@ -1,6 +1,7 @@
 //! The audit log of a database file, and the verifier that shares no code with the product.
 
 use std::io::{BufRead, BufReader, Write};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -70,16 +71,51 @@ pub(crate) fn check(database: &Path) -> Result<Verified, VerifyError> {
     verify(database, &Expected::default())
 }
 
+/// A database whose triggers are away until this is dropped.
+pub(crate) struct Unlocked {
+    connection: Connection,
+    triggers: Vec<String>,
+}
+
 /// Opens a database to do what its triggers refuse.
-pub(crate) fn unlocked(database: &Path) -> Connection {
+pub(crate) fn unlocked(database: &Path) -> Unlocked {
     let connection = Connection::open(database).expect("the database");
-    let triggers: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+    let triggers: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
         .expect("triggers");
-    for name in triggers {
+    connection.pragma_update(None, "foreign_keys", false).expect("pragma");
+    for (name, _) in &triggers {
         connection.execute_batch(&format!("DROP TRIGGER {name}")).expect("dropped");
     }
     connection.pragma_update(None, "synchronous", "OFF").expect("quick");
-    connection
+    Unlocked { connection, triggers: triggers.into_iter().map(|(_, sql)| sql).collect() }
+}
+
+impl Deref for Unlocked {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Unlocked {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+/// Nobody is to see that they were away, unless their table is gone.
+impl Drop for Unlocked {
+    fn drop(&mut self) {
+        for sql in &self.triggers {
+            match self.connection.execute_batch(sql) {
+                Err(error) if !error.to_string().contains("no such table") && !std::thread::panicking() => {
+                    panic!("{sql}: {error}")
+                }
+                _ => {}
+            }
+        }
+    }
 }
