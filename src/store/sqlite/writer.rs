@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
@@ -20,6 +20,11 @@ use crate::store::{Recorded, StoreError, WriteJob};
 const BATCH: usize = 256;
 /// How long the writer must have been idle before it clears the write-ahead log of destroyed keys.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long destroyed keys may stay there if it never is.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long it then waits for readers before it goes on, and how long until it tries again.
+const READERS: Duration = Duration::from_millis(20);
+const AGAIN: Duration = Duration::from_millis(500);
 
 type Reply = oneshot::Sender<Result<Recorded, StoreError>>;
 
@@ -50,7 +55,7 @@ impl Writer {
         let (queue, work) = mpsc::channel();
         let (growth, grown) = watch::channel(tree.size());
         // A daemon that was killed may have left destroyed keys in the write-ahead log.
-        let (path_of_state, scrub) = (path.to_owned(), true);
+        let (path_of_state, scrub) = (path.to_owned(), Some(Instant::now() + BUSY));
         let mut state = State { connection, path: path_of_state, vault, last, tree, growth, scrub, attested: None };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -99,18 +104,26 @@ struct State {
     last: Timestamp,
     tree: Frontier,
     growth: watch::Sender<u64>,
-    scrub: bool,
+    /// When it must be cleared at last, if it holds destroyed keys.
+    scrub: Option<Instant>,
     attested: Option<Attested>,
 }
 
 impl State {
     fn serve(&mut self, work: &Receiver<Task>) {
         loop {
-            let first = if self.scrub { work.recv_timeout(IDLE) } else { work.recv().map_err(RecvTimeoutError::from) };
+            let first = match self.scrub {
+                Some(_) => work.recv_timeout(IDLE),
+                None => work.recv().map_err(RecvTimeoutError::from),
+            };
             match first {
                 Ok(first) => self.take(first, work),
                 Err(RecvTimeoutError::Timeout) => self.clear_log(),
                 Err(RecvTimeoutError::Disconnected) => return self.clear_log(),
+            }
+            // Who never lets it idle must not keep what was destroyed.
+            if self.scrub.is_some_and(|latest| latest <= Instant::now()) {
+                self.clear_log();
             }
         }
     }
@@ -207,7 +220,9 @@ impl State {
         if let Some((attested, changes)) = self.attested.as_mut().zip(changes) {
             attested.advance(changes);
         }
-        self.scrub |= scrub;
+        if scrub && self.scrub.is_none() {
+            self.scrub = Some(Instant::now() + BUSY);
+        }
         self.last = now;
         self.tree = tree;
         let size = self.tree.size();
@@ -217,15 +232,23 @@ impl State {
 
     /// Moves the write-ahead log into the database and truncates it: it still holds the keys that were destroyed.
     fn clear_log(&mut self) {
-        if !self.scrub {
+        if self.scrub.is_none() {
             return;
         }
-        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-        match busy {
-            // A reader holds it; the next idle moment tries again.
-            Ok(busy) => self.scrub = busy,
+        match self.truncate() {
+            // A reader holds it; the next idle moment tries again, or the next batch soon.
+            Ok(busy) => self.scrub = busy.then(|| Instant::now() + AGAIN),
             Err(error) => tracing::warn!(error = error.to_string(), "the write-ahead log can't be cleared yet"),
         }
+    }
+
+    /// Whether it could not be done, since somebody reads.
+    fn truncate(&self) -> rusqlite::Result<bool> {
+        // Callers wait for this as for a commit.
+        self.connection.busy_timeout(READERS)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        self.connection.busy_timeout(super::schema::BUSY)?;
+        busy
     }
 }
 

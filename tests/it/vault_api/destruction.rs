@@ -1,6 +1,9 @@
 //! What is destroyed is gone: from the API, and from the disk.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use memchr::memmem;
 use nix::sys::signal::Signal;
@@ -141,4 +144,32 @@ fn a_killed_daemon_clears_its_log_when_it_is_back() {
         assert_eq!(remaining(&served, &doomed), 0);
         return;
     }
+}
+
+/// Who calls too often for a pause, but not often enough to make the log begin anew, must not keep what was destroyed.
+#[test]
+fn nothing_of_a_deleted_secret_stays_on_the_disk_of_a_busy_daemon() {
+    let (served, client) = start();
+    let id = client.add(&value(10, 0));
+    let doomed = sealed(&served, &id);
+    let (busy, socket) = (AtomicBool::new(true), served.daemon.socket());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let client = Client::new(&socket, Protocol::ConnectProto);
+            while busy.load(Ordering::Relaxed) {
+                // It is refused, which is recorded.
+                let _ = client.resolve(vec![reference("A", &id)]);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        client.delete(&id, "").expect("deleted");
+        let gone = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            wait_until("what was destroyed is gone", || remaining(&served, &doomed) == 0);
+            // Truncated, and not overwritten from its beginning after a thousand pages.
+            let length = fs::metadata(served.log()).expect("the write-ahead log").len();
+            assert!(length < 500 * 4096, "{length} bytes");
+        }));
+        busy.store(false, Ordering::Relaxed);
+        gone.expect("gone while somebody called");
+    });
 }
