@@ -55,13 +55,13 @@ impl Opener {
 /// Runs before the event loop does: deriving a key from a passphrase takes a good part of a second.
 pub(super) fn open(runtime: &Runtime, store: &Store, opener: Opener) -> Result<Opened, Error> {
     let stored = runtime.block_on(store.read(|tx| Stored::read(tx)))?;
-    let opened = stored.open_with(opener);
-    if opened.is_err() && !stored.is_new() {
+    let unsealed = stored.open_with(opener);
+    if unsealed.is_err() && !stored.is_new() {
         runtime.block_on(store.write(|tx| tx.append(&Entry::failed_unseal())))?;
     }
-    let mut opened = opened?;
-    lock(&mut opened.keys);
-    Ok(opened)
+    let mut unsealed = unsealed?;
+    lock(&mut unsealed.keys);
+    Ok(unsealed)
 }
 
 /// A vault whose keys may reach the swap is better than none: whoever runs it is told.
