@@ -7,7 +7,7 @@
 //! later reader sees the placeholder again. Anybody else gets the original.
 //! When the helper is killed the runtime finds nothing to open, or the end of the file, and fails.
 //!
-//! Unsafe code is in [`sys`] alone.
+//! Unsafe code is in `sys` alone.
 
 mod error;
 mod guard;
