@@ -48,6 +48,9 @@ pub enum VerifyError {
         /// How that can be seen.
         reason: String,
     },
+    /// It has a key, so it had a checkpoint, which was stored with that.
+    #[error("the audit log was changed: it has no checkpoint, though there was one")]
+    NoCheckpoint,
     /// It has no key of its own.
     #[error("the database has no key that signs checkpoints: its daemon has not been started since it was upgraded")]
     NoKey,
@@ -134,6 +137,10 @@ fn check(tx: &Connection, schema: u32, expected: &Expected<'_>) -> Result<Verifi
     checkpoints.compare(&mut log, u64::MAX)?;
     if let Some((size, note)) = elsewhere.filter(|(at, _)| *at > log.tree().size()) {
         log.checkpoint(size, note)?;
+    }
+    // Before the log was vouched for, the first one was signed a moment after the key was made.
+    if schema >= 4 && log.tree().size() > 0 && checkpoints.compared == 0 {
+        return Err(Failed::Verify(VerifyError::NoCheckpoint));
     }
     log.end(tx.query_row("SELECT count(*) FROM tree_nodes", [], |row| row.get(0))?)?;
     if let Some((subject, reason)) = agree::differs(tx, schema, log.changes())? {
