@@ -34,9 +34,11 @@ pub(super) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
 
 /// Goes before all that has no real-time priority, if this process may (sched(7)); its children don't.
 pub(super) fn go_first() {
-    let lowest = libc::sched_param { sched_priority: 1 };
+    // The kernel's `struct sched_param`; musl has a larger one, and no such call.
+    let lowest: libc::c_int = 1;
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: the parameter lives for as long as the call takes.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const lowest) };
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const lowest) };
 }
 
 /// `renameat2(2)` with `RENAME_EXCHANGE` in one directory.
