@@ -5,6 +5,8 @@
 
 #[cfg(feature = "call")]
 pub mod call;
+#[cfg(feature = "reflection")]
+pub mod descriptors;
 pub mod id;
 pub mod request;
 pub mod secret;
@@ -27,6 +29,14 @@ pub mod messages {
             /// Package `grpc.health.v1`.
             pub mod v1 {
                 include!("gen/messages/grpc.health.v1.rs");
+            }
+        }
+        /// Package `grpc.reflection`.
+        #[cfg(feature = "reflection")]
+        pub mod reflection {
+            /// Package `grpc.reflection.v1`.
+            pub mod v1 {
+                include!("gen/messages/grpc.reflection.v1.rs");
             }
         }
     }
@@ -67,6 +77,11 @@ pub mod services {
     /// Package `grpc.health.v1`.
     pub mod health_v1 {
         include!("gen/services/grpc.health.v1.rs");
+    }
+    /// Package `grpc.reflection.v1`.
+    #[cfg(feature = "reflection")]
+    pub mod reflection_v1 {
+        include!("gen/services/grpc.reflection.v1.rs");
     }
     /// Package `namespace.cloud.iam.v1beta`.
     pub mod iam_v1beta {

@@ -2,6 +2,9 @@
 //!
 //! `AMPOULE_REGENERATE=1 cargo test -p ampoule-proto --test generated` rewrites it.
 
+#[path = "generated/descriptors.rs"]
+mod descriptors;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +14,14 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 7] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
     "grpc/health/v1/health.proto",
+    "grpc/reflection/v1/reflection.proto",
 ];
 
 /// Fields that carry a secret's value, or a token: decoded into a type that is wiped on drop and has a redacted `Debug`.
@@ -59,7 +63,7 @@ fn is_to_be_rewritten() -> bool {
     std::env::var_os("AMPOULE_REGENERATE").is_some()
 }
 
-fn generate(root: &Path) -> BTreeMap<PathBuf, String> {
+fn generate(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let descriptors = protox::Compiler::new([root])
         .expect("a proto root")
         .include_imports(true)
@@ -85,18 +89,19 @@ fn generate(root: &Path) -> BTreeMap<PathBuf, String> {
     }
     let mut files = BTreeMap::new();
     for file in buffa_codegen::generate(&set.file, &wanted, &options.buffa).expect("messages") {
-        files.insert(Path::new("messages").join(&file.name), file.content);
+        files.insert(Path::new("messages").join(&file.name), file.content.into_bytes());
     }
     options.gate_client_feature = true;
     "client".clone_into(&mut options.client_feature_name);
     options.buffa.extern_paths.push((".".to_owned(), "crate::messages".to_owned()));
     for file in codegen::generate_services(&set.file, &wanted, &options).expect("services") {
-        files.insert(Path::new("services").join(&file.name), file.content);
+        files.insert(Path::new("services").join(&file.name), file.content.into_bytes());
     }
+    files.extend(descriptors::files(&set.file));
     files
 }
 
-fn read_tree(root: &Path) -> BTreeMap<PathBuf, String> {
+fn read_tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -106,7 +111,7 @@ fn read_tree(root: &Path) -> BTreeMap<PathBuf, String> {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(root).expect("below src/gen").to_owned();
-                files.insert(name, fs::read_to_string(&path).expect("UTF-8"));
+                files.insert(name, fs::read(&path).expect("a file"));
             }
         }
     }

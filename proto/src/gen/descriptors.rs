@@ -1,0 +1,66 @@
+// @generated
+[
+    File {
+        name: "namespace/stdlib/labels.proto",
+        closure: &[0],
+        services: &[],
+        symbols: &["namespace.stdlib.Label", "namespace.stdlib.LabelFilterEntry", "namespace.stdlib.LabelFilterEntry.LabelFilterOp"],
+        descriptor: include_bytes!("descriptors/namespace/stdlib/labels.binpb"),
+    },
+    File {
+        name: "google/protobuf/empty.proto",
+        closure: &[1],
+        services: &[],
+        symbols: &["google.protobuf.Empty"],
+        descriptor: include_bytes!("descriptors/google/protobuf/empty.binpb"),
+    },
+    File {
+        name: "google/protobuf/timestamp.proto",
+        closure: &[2],
+        services: &[],
+        symbols: &["google.protobuf.Timestamp"],
+        descriptor: include_bytes!("descriptors/google/protobuf/timestamp.binpb"),
+    },
+    File {
+        name: "namespace/cloud/iam/v1beta/token.proto",
+        closure: &[3, 1, 2],
+        services: &["namespace.cloud.iam.v1beta.TokenService"],
+        symbols: &["namespace.cloud.iam.v1beta.AccessPolicy", "namespace.cloud.iam.v1beta.BatchRevokeRevokableTokenRequest", "namespace.cloud.iam.v1beta.BatchRevokeRevokableTokenResponse", "namespace.cloud.iam.v1beta.CreateRevokableTokenRequest", "namespace.cloud.iam.v1beta.CreateRevokableTokenResponse", "namespace.cloud.iam.v1beta.ListRevokableTokensRequest", "namespace.cloud.iam.v1beta.ListRevokableTokensResponse", "namespace.cloud.iam.v1beta.Permission", "namespace.cloud.iam.v1beta.RevokableToken", "namespace.cloud.iam.v1beta.RevokeRevokableTokenRequest", "namespace.cloud.iam.v1beta.TenantTokenPolicy", "namespace.cloud.iam.v1beta.TokenService", "namespace.cloud.iam.v1beta.TokenService.BatchRevokeRevokableToken", "namespace.cloud.iam.v1beta.TokenService.CreateRevokableToken", "namespace.cloud.iam.v1beta.TokenService.ListRevokableTokens", "namespace.cloud.iam.v1beta.TokenService.RevokeRevokableToken"],
+        descriptor: include_bytes!("descriptors/namespace/cloud/iam/v1beta/token.binpb"),
+    },
+    File {
+        name: "namespace/cloud/vault/v1beta/vault.proto",
+        closure: &[4, 1, 2, 0],
+        services: &["namespace.cloud.vault.v1beta.VaultService"],
+        symbols: &["namespace.cloud.vault.v1beta.CreateObjectRequest", "namespace.cloud.vault.v1beta.DeleteObjectRequest", "namespace.cloud.vault.v1beta.DescribeObjectRequest", "namespace.cloud.vault.v1beta.DescribeObjectResponse", "namespace.cloud.vault.v1beta.ListObjectsRequest", "namespace.cloud.vault.v1beta.ListObjectsResponse", "namespace.cloud.vault.v1beta.UpdateObjectRequest", "namespace.cloud.vault.v1beta.VaultObjectMetadata", "namespace.cloud.vault.v1beta.VaultService", "namespace.cloud.vault.v1beta.VaultService.CreateObject", "namespace.cloud.vault.v1beta.VaultService.DeleteObject", "namespace.cloud.vault.v1beta.VaultService.DescribeObject", "namespace.cloud.vault.v1beta.VaultService.ListObjects", "namespace.cloud.vault.v1beta.VaultService.UpdateObject"],
+        descriptor: include_bytes!("descriptors/namespace/cloud/vault/v1beta/vault.binpb"),
+    },
+    File {
+        name: "ampoule/v1/injection.proto",
+        closure: &[5],
+        services: &["ampoule.v1.InjectionService"],
+        symbols: &["ampoule.v1.ContainerDescriptor", "ampoule.v1.InjectionService", "ampoule.v1.InjectionService.Resolve", "ampoule.v1.ResolveRequest", "ampoule.v1.ResolveResponse", "ampoule.v1.ResolvedSecret", "ampoule.v1.SecretReference"],
+        descriptor: include_bytes!("descriptors/ampoule/v1/injection.binpb"),
+    },
+    File {
+        name: "ampoule/v1/audit.proto",
+        closure: &[6, 2],
+        services: &["ampoule.v1.AuditService"],
+        symbols: &["ampoule.v1.AuditEntry", "ampoule.v1.AuditService", "ampoule.v1.AuditService.GetCheckpoint", "ampoule.v1.AuditService.GetConsistencyProof", "ampoule.v1.AuditService.GetInclusionProof", "ampoule.v1.AuditService.ListEntries", "ampoule.v1.GetCheckpointRequest", "ampoule.v1.GetCheckpointResponse", "ampoule.v1.GetConsistencyProofRequest", "ampoule.v1.GetConsistencyProofResponse", "ampoule.v1.GetInclusionProofRequest", "ampoule.v1.GetInclusionProofResponse", "ampoule.v1.ListEntriesRequest", "ampoule.v1.ListEntriesResponse"],
+        descriptor: include_bytes!("descriptors/ampoule/v1/audit.binpb"),
+    },
+    File {
+        name: "grpc/health/v1/health.proto",
+        closure: &[7],
+        services: &["grpc.health.v1.Health"],
+        symbols: &["grpc.health.v1.Health", "grpc.health.v1.Health.Check", "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckResponse", "grpc.health.v1.HealthCheckResponse.ServingStatus"],
+        descriptor: include_bytes!("descriptors/grpc/health/v1/health.binpb"),
+    },
+    File {
+        name: "grpc/reflection/v1/reflection.proto",
+        closure: &[8],
+        services: &["grpc.reflection.v1.ServerReflection"],
+        symbols: &["grpc.reflection.v1.ErrorResponse", "grpc.reflection.v1.ExtensionNumberResponse", "grpc.reflection.v1.ExtensionRequest", "grpc.reflection.v1.FileDescriptorResponse", "grpc.reflection.v1.ListServiceResponse", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1.ServerReflection.ServerReflectionInfo", "grpc.reflection.v1.ServerReflectionRequest", "grpc.reflection.v1.ServerReflectionResponse", "grpc.reflection.v1.ServiceResponse"],
+        descriptor: include_bytes!("descriptors/grpc/reflection/v1/reflection.binpb"),
+    },
+]
