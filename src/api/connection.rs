@@ -132,6 +132,20 @@ async fn answer(
     };
     let (mut parts, body) = request.into_parts();
     let is_known = sender.as_ref().is_some_and(|sender| sender.0.is_ok());
+    #[cfg(feature = "reflection")]
+    if parts.uri.path() == super::reflection::REFLECTION {
+        if let Some(sender) = sender {
+            parts.extensions.insert(sender);
+        }
+        let mut services = door.services.clone();
+        // Its end may come only after answers. The gate turns a stranger away, of whom nothing need be read.
+        let response = if is_known {
+            services.call(Request::from_parts(parts, body)).await?
+        } else {
+            services.call(Request::from_parts(parts, Full::default())).await?
+        };
+        return Ok(response.map(Body::Call));
+    }
     let whole = match door.bodies.read(body, is_known).await {
         Ok(whole) => whole,
         Err(unread) => return Ok(turned_away(&unread, parts.version)),

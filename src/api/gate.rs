@@ -88,7 +88,12 @@ impl Interceptor for Gate {
         inbound: PayloadStream,
         next: NextStream<'_>,
     ) -> Result<StreamResponse, ConnectError> {
-        let _place = self.enter(&mut request.ctx).await?;
-        next.run(request, inbound).await
+        let (started, path) = (Instant::now(), request.ctx.path().unwrap_or_default().to_owned());
+        let result = match self.enter(&mut request.ctx).await {
+            Ok(_place) => next.run(request, inbound).await,
+            Err(error) => Err(error),
+        };
+        self.metrics.call(&path, result.as_ref().err().map(|error| error.code), started.elapsed());
+        result
     }
 }

@@ -15,6 +15,8 @@ mod metrics;
 mod pages;
 mod prompt;
 mod rate;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod requests;
 mod server;
 mod tls;
@@ -41,6 +43,8 @@ fn services(vault: &Vault, limits: &Limits) -> ConnectRpcService {
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())))
         .add_service(Arc::new(token::TokenApi::new(vault.clone())))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
+    #[cfg(feature = "reflection")]
+    let router = router.add_service(Arc::new(reflection::ReflectionApi));
     let most = limits.body_bytes;
     ConnectRpcService::new(router)
         .with_limits(WireLimits::default().with_max_request_body_size(most).with_max_message_size(most))

@@ -131,7 +131,12 @@ fn what_cannot_be_read_is_refused_by_every_method(_: &Served, client: &Client) {
 }
 
 fn a_method_that_is_not_there(_: &Served, client: &Client) {
-    for path in ["/namespace.cloud.vault.v1beta.VaultService/NoSuchMethod", "/no.such.Service/Method"] {
+    // The last one is there only in a daemon that is built with the feature `reflection`.
+    for path in [
+        "/namespace.cloud.vault.v1beta.VaultService/NoSuchMethod",
+        "/no.such.Service/Method",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ] {
         refused(path, client.send(path, b""), "unimplemented", &[path.trim_start_matches('/')]);
     }
 }
