@@ -5,10 +5,12 @@ cd "$(dirname "$0")/.."
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
-# A shim with places to kill it at. Built as the tests are, so that nothing but the shim is compiled twice.
-cargo build --locked --workspace --tests --features ampoule-shim/phases
+# A shim with places to kill it at, and a daemon that tells its API. Naming a test, any test, makes cargo choose the
+# dependencies' features as it does for all of them, so that nothing but our own programs is compiled twice.
+cargo build --locked --workspace --bins --test generated --features ampoule-shim/phases,ampoule/reflection
 install -D -m 0755 "$target/debug/ampoule-shim" "$target/phases/ampoule-shim"
-export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim"
+install -m 0755 "$target/debug/ampoule" "$target/phases/ampoule"
+export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim" AMPOULE_TEST_REFLECTION="$target/phases/ampoule"
 
 cargo test --locked --workspace --doc
 scripts/fuzz.sh 10

@@ -33,7 +33,6 @@ fn answer(request: ServerReflectionRequest) -> ServerReflectionResponse {
         Some(Question::FileByFilename(name)) => file(name, |file| file.name == name),
         Some(Question::FileContainingSymbol(symbol)) => file(symbol, |file| file.symbols.contains(&symbol.as_str())),
         Some(Question::ListServices(_)) => services(),
-
         Some(Question::FileContainingExtension(_) | Question::AllExtensionNumbersOfType(_)) => {
             error(ErrorCode::Unimplemented, "extensions are not told".to_owned())
         }

@@ -25,6 +25,7 @@ mod memory;
 mod network;
 mod packaging;
 mod race;
+mod reflection;
 mod refusal;
 mod run_request;
 mod storage;

@@ -21,6 +21,7 @@ pub(crate) struct Daemon {
     folder: PathBuf,
     child: Option<Child>,
     user: Option<u32>,
+    program: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -32,9 +33,18 @@ impl Daemon {
         daemon
     }
 
+    /// Another build of it.
+    pub(crate) fn start_program(program: PathBuf, folder: &Path) -> Self {
+        let mut daemon = Self::stopped(folder);
+        daemon.program = Some(program);
+        daemon.launch();
+        daemon.wait_ready();
+        daemon
+    }
+
     /// One that has not been started.
     pub(crate) fn stopped(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), child: None, user: None }
+        Self { folder: folder.to_owned(), child: None, user: None, program: None }
     }
 
     /// One that runs as this user, whose folder it becomes; every user can reach its socket.
@@ -79,7 +89,8 @@ impl Daemon {
 
     /// The program, where this daemon's user can execute it.
     pub(crate) fn program(&self) -> PathBuf {
-        if self.user.is_some() { self.folder.join("ampoule") } else { programs::ampoule() }
+        let ours = || self.program.clone().unwrap_or_else(programs::ampoule);
+        if self.user.is_some() { self.folder.join("ampoule") } else { ours() }
     }
 
     pub(crate) fn wait_ready(&mut self) {

@@ -12,6 +12,18 @@ pub(crate) fn ampoule() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_ampoule"))
 }
 
+/// The daemon with server reflection, which is off by default (`src/api/reflection.rs`).
+#[allow(clippy::disallowed_methods, reason = "where to find it is for a caller of the tests to set")]
+pub(crate) fn ampoule_with_reflection() -> PathBuf {
+    let path = env::var_os("AMPOULE_TEST_REFLECTION").map(PathBuf::from).unwrap_or_default();
+    assert!(
+        path.is_file(),
+        "AMPOULE_TEST_REFLECTION is \"{}\", not a daemon with the feature `reflection`: run `make test`, which builds one",
+        path.display()
+    );
+    path
+}
+
 /// The shim: cargo builds it into the same folder, but not for the sake of this package's tests.
 #[allow(clippy::disallowed_methods, reason = "where to find the shim is the one thing that a caller of the tests sets")]
 pub(crate) fn shim() -> PathBuf {
