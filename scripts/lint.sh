@@ -15,6 +15,11 @@ cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev
     exit 1
 }
 cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
+# The shim is released as a static program, with a libc of its own where rustup has that.
+musl=$(rustc --version --verbose | sed -n 's/^host: \(.*\)-gnu$/\1-musl/p')
+if rustup target list --installed 2>/dev/null | grep -qx "$musl"; then
+    cargo check --locked --package ampoule-shim --target "$musl"
+fi
 # The documentation is read in the source, where a link to a private item leads somewhere too.
 RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
     cargo doc --locked --workspace --all-features --no-deps --document-private-items
