@@ -17,7 +17,7 @@ packages="$packages runc crun podman conmon uidmap busybox-static"
 # What tests watch, isolate and imitate processes with.
 packages="$packages strace util-linux coreutils tar perl-base curl openssl"
 # Clients of the API that share no code with it.
-packages="$packages python3-grpcio python3-grpc-tools nodejs"
+packages="$packages python3-grpcio python3-grpc-tools python3-pkg-resources nodejs"
 # It checks the units. Nothing of it is started.
 packages="$packages systemd"
 if [ "${1:-}" = bench ]; then

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::Error;
@@ -9,6 +10,11 @@ use crate::config::{LogFormat, LogSettings};
 
 /// Starts logging to standard error.
 pub(super) fn start(settings: &LogSettings) -> Result<(), Error> {
+    // The library takes any other word for the name of a part, and then says nothing at all.
+    let level = |directive: &str| directive.rsplit('=').next().unwrap_or_default().parse::<LevelFilter>();
+    if let Some(error) = settings.level.split(',').find_map(|directive| level(directive).err()) {
+        return Err(Error::LogLevel { level: settings.level.clone(), reason: error.to_string() });
+    }
     let filter = EnvFilter::builder()
         .parse(&settings.level)
         .map_err(|error| Error::LogLevel { level: settings.level.clone(), reason: error.to_string() })?;

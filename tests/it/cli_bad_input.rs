@@ -228,3 +228,15 @@ fn requests_that_make_no_sense() {
     }
     vault.refused(&["run-request", "/nonexistent.json"], b"", 1, &["/nonexistent.json"]);
 }
+
+/// The library behind it would take the word for the name of a part, and say nothing at all.
+#[test]
+fn a_log_level_that_is_none() {
+    let folder = temporary_folder();
+    let daemon = Daemon::stopped(folder.path());
+    for level in ["loud", "warning", "ampoule=loud", "info,x=loud"] {
+        let ran = process::run(daemon.command().args(["--log-level", level]), b"");
+        assert_refused(level, &ran, 1, &["log.level", "error, warn, info, debug or trace"]);
+        assert!(!daemon.state().exists(), "{level}: something was made");
+    }
+}

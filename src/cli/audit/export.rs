@@ -24,6 +24,9 @@ pub(in crate::cli) struct Export {
     output: Option<PathBuf>,
 }
 
+/// What every export begins with.
+const BEGINNING: &[u8] = b"{\"index\":";
+
 /// A line of an export.
 #[derive(Deserialize, Serialize)]
 struct Line {
@@ -67,21 +70,31 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Goes to the end of the last whole line, cutting off one that was interrupted; the index after it.
+/// Goes to the end of the last whole line, cutting off one that was interrupted; the index after it. A file that is
+/// something else stays as it is.
 fn resume(file: &mut File, path: &Path) -> Result<Option<u64>, CliError> {
     let failed = |error| CliError::Write { path: path.to_owned(), error };
-    let end = after_last_newline(file, u64::MAX).map_err(failed)?;
-    file.set_len(end).map_err(failed)?;
-    if end == 0 {
-        return file.rewind().map(|()| None).map_err(failed);
+    let foreign = || CliError::Input {
+        path: path.to_owned(),
+        reason: "it is something else than an export of an audit log: name another file, or remove this one".to_owned(),
+    };
+    let mut beginning = Vec::new();
+    Read::by_ref(file).take(BEGINNING.len() as u64).read_to_end(&mut beginning).map_err(failed)?;
+    if !BEGINNING.starts_with(&beginning) {
+        return Err(foreign());
     }
-    let start = after_last_newline(file, end - 1).map_err(failed)?;
-    let mut line = String::new();
-    let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_to_string(&mut line));
-    read.map_err(failed)?;
-    let reason = || CliError::Input { path: path.to_owned(), reason: "it is no export of an audit log".to_owned() };
-    let last: Line = serde_json::from_str(&line).map_err(|_| reason())?;
-    Ok(Some(last.index + 1))
+    let end = after_last_newline(file, u64::MAX).map_err(failed)?;
+    let mut next = None;
+    if end > 0 {
+        let start = after_last_newline(file, end - 1).map_err(failed)?;
+        let mut line = Vec::new();
+        let read = file.seek(SeekFrom::Start(start));
+        read.and_then(|_| Read::by_ref(file).take(end - start).read_to_end(&mut line)).map_err(failed)?;
+        let last: Line = serde_json::from_slice(&line).map_err(|_| foreign())?;
+        next = Some(last.index + 1);
+    }
+    file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(failed)?;
+    Ok(next)
 }
 
 /// The place after the last newline before this one, or the beginning.
@@ -125,7 +138,17 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).expect("read"), kept);
             assert_eq!(file.stream_position().expect("a place"), u64::try_from(kept.len()).expect("a length"));
         }
-        fs::write(&path, "something else\n").expect("written");
-        assert!(resume(&mut open(&path).expect("opened"), &path).is_err());
+    }
+
+    #[test]
+    fn what_is_no_export_stays_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notes");
+        let whole = "{\"index\":0,\"entry\":\"a\"}\n";
+        for content in ["precious", "something else\n", "a line\nand half a line", "{}", &format!("{whole}x\n")] {
+            fs::write(&path, content).expect("written");
+            assert!(resume(&mut open(&path).expect("opened"), &path).is_err(), "{content}");
+            assert_eq!(fs::read_to_string(&path).expect("read"), content);
+        }
     }
 }

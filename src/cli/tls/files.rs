@@ -44,6 +44,15 @@ impl Folder {
         self.path.join("ca.key")
     }
 
+    fn names(&self) -> PathBuf {
+        self.path.join("names")
+    }
+
+    /// The names of the certificate that is there.
+    pub(super) fn read_names(&self) -> Vec<String> {
+        fs::read_to_string(self.names()).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
     pub(super) fn has_certificate(&self) -> bool {
         self.certificate().exists()
     }
@@ -73,7 +82,8 @@ impl Folder {
     }
 
     /// A daemon that reads one of them too early keeps what it has until both fit.
-    pub(super) fn write_server(&self, certificate: &str, key: &str) -> Result<(), CliError> {
+    pub(super) fn write_server(&self, certificate: &str, key: &str, names: &[String]) -> Result<(), CliError> {
+        self.write(&self.names(), &(names.join("\n") + "\n"), 0o644)?;
         self.write(&self.path.join("server.key"), key, 0o600)?;
         self.write(&self.certificate(), certificate, 0o644)
     }

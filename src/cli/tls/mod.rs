@@ -23,13 +23,13 @@ pub(super) enum Tls {
 
 /// Make a certificate for this host, and an authority that clients check it by
 ///
-/// Four files are written to tls/ in the daemon's state directory: ca.crt, which clients get, server.crt and
+/// These files are written to tls/ in the daemon's state directory: ca.crt, which clients get, server.crt and
 /// server.key, which the daemon uses where `listen` names no others, and ca.key, which signs the next certificate. A
 /// running daemon uses a new certificate from its next connection on.
 #[derive(clap::Args)]
 pub(super) struct Init {
-    /// A name or address that clients call the daemon by; can be given several times [default: the host's name,
-    /// localhost and the loopback addresses]
+    /// A name or address that clients call the daemon by; can be given several times [default: those of the
+    /// certificate that is renewed; else the host's name, localhost and the loopback addresses]
     #[arg(long = "name", value_name = "NAME", value_parser = name)]
     names: Vec<SanType>,
     /// For how long the server's certificate is good
@@ -65,10 +65,14 @@ impl Init {
             folder.write_authority(&authority.certificate, &authority.key)?;
             authority
         };
-        let names = if self.names.is_empty() { usual_names() } else { self.names };
+        let names = match (self.names.is_empty(), folder.read_names()) {
+            (false, _) => self.names,
+            (true, before) if before.is_empty() => usual_names(),
+            (true, before) => before.iter().filter_map(|text| name(text).ok()).collect(),
+        };
         let shown: Vec<String> = names.iter().map(shown).collect();
         let server = authority.certify(names, self.days).map_err(|error| failed(&error))?;
-        folder.write_server(&server.certificate, &server.key)?;
+        folder.write_server(&server.certificate, &server.key, &shown)?;
         print(&format!(
             "Wrote {}\nfor {}, good for {} days\nClients check it by {}\n",
             folder.certificate().display(),

@@ -27,6 +27,9 @@ fn a_certificate_is_made_and_renewed_without_a_restart() {
     assert!(is_served(&network, "a.test", &[]));
     network.renew(&["b.test"]).ok();
     assert!(is_served(&network, "b.test", &[]) && !is_served(&network, "a.test", &[]));
+    // Without a name it keeps those that it has.
+    network.renew(&[]).ok();
+    assert!(is_served(&network, "b.test", &[]) && !is_served(&network, "localhost", &[]));
     let folder = network.daemon.state().join("tls");
     for (name, mode) in [("ca.key", 0o600), ("server.key", 0o600), ("ca.crt", 0o644), ("server.crt", 0o644)] {
         let found = fs::metadata(folder.join(name)).expect(name).permissions().mode() & 0o7777;
