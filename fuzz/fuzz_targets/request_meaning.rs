@@ -25,7 +25,7 @@ struct Variable {
 #[derive(Arbitrary, Debug)]
 enum Meaning {
     Literal(String),
-    Secret { id: [u8; 20], version: Option<u64>, overridden: Option<String> },
+    Secret { at: u64, id: [u8; 16], version: Option<u64>, overridden: Option<String> },
 }
 
 /// In the order in which the grammar reads them.
@@ -94,10 +94,10 @@ fn name(variable: &Variable) -> EnvName {
 }
 
 fn reference(variable: &Variable) -> Option<Reference> {
-    let Meaning::Secret { id, version, .. } = &variable.value else { return None };
+    let Meaning::Secret { at, id, version, .. } = &variable.value else { return None };
     // Versions are positive and fit a signed integer.
     let version = version.and_then(|number| Version::new(number >> 1));
-    Some(Reference { object: ObjectId::from_random(*id), version })
+    Some(Reference { object: ObjectId::new(*at, *id), version })
 }
 
 fn source(variable: &Variable) -> Source {

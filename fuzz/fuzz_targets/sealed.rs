@@ -74,7 +74,7 @@ fn context<'a>(object: &'a ObjectId, labels: &'a Labels) -> SealContext<'a> {
 
 impl Vault {
     fn new() -> Self {
-        let object = ObjectId::from_random([2; 20]);
+        let object = ObjectId::new(2, [2; 16]);
         let labels = Labels::default();
         let root = RootKey::new(Key::from_slice(&[3; Key::LEN]).expect("a key"), VaultId::from_bytes([1; 16]));
         let kek = root.make_kek().expect("a key");

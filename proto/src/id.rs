@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 /// A secret's identifier: `sec_` and lower-case letters and digits.
 ///
-/// The daemon makes them from random base32 (RFC 4648, lower case, no padding) of 100 bits; any other tail of up to 64
+/// The daemon makes them of the time and 80 random bits in base32hex (RFC 4648, section 7, lower case), so that they sort
+/// by age: a database then adds new ones at the end of its indexes (RFC 9562, section 6.11). Any other tail of up to 64
 /// lower-case letters and digits is accepted and simply names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(String);
@@ -15,10 +16,14 @@ impl ObjectId {
     /// What every identifier of a secret begins with.
     pub const PREFIX: &'static str = "sec_";
 
-    /// Makes an identifier from 20 random bytes, of which each gives five bits.
-    pub fn from_random(random: [u8; 20]) -> Self {
-        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        let tail = random.map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    /// Makes an identifier from the time, in milliseconds since 1970 (45 bits of it), and 16 random bytes, of which each
+    /// gives five bits.
+    pub fn new(milliseconds: u64, random: [u8; 16]) -> Self {
+        let time = (0..9).rev().map(|digit| milliseconds >> (5 * digit));
+        let tail = time.chain(random.map(u64::from)).map(|bits| {
+            // In the order of ASCII, which is how databases sort.
+            char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::try_from(bits % 32).unwrap_or_default()])
+        });
         Self(Self::PREFIX.chars().chain(tail).collect())
     }
 
@@ -265,9 +270,16 @@ mod tests {
 
     #[test]
     fn a_made_id_parses() {
-        let id = ObjectId::from_random([255; 20]);
-        assert_eq!(id.as_str(), "sec_77777777777777777777");
+        let id = ObjectId::new(1_700_000_000_000, [255; 16]);
+        assert_eq!(id.as_str(), "sec_1hf7uaq00vvvvvvvvvvvvvvvv");
         assert_eq!(id.as_str().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_later_id_sorts_after_an_earlier_one() {
+        let times = [0, 1, 31, 32, 1_700_000_000_000, 1_700_000_000_001, (1 << 45) - 1];
+        assert!(times.is_sorted_by_key(|time| ObjectId::new(*time, [255; 16]).as_str().to_owned()));
+        assert!(ObjectId::new(31, [255; 16]) < ObjectId::new(32, [0; 16]));
     }
 
     #[test]

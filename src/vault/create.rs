@@ -3,7 +3,7 @@
 use super::{Error, Vault, entry};
 use crate::audit::Outcome;
 use crate::authz::{Action, Principal, Resource};
-use crate::domain::{Description, Labels, Object, ObjectId, SecretValue, Version, VersionInfo};
+use crate::domain::{Description, Labels, Object, ObjectId, SecretValue, Timestamp, Version, VersionInfo};
 use crate::seal::KeyError;
 
 /// What a new secret is made of.
@@ -22,7 +22,7 @@ impl Vault {
     /// Stores a new secret as its first version.
     pub async fn create(&self, principal: &Principal, new: NewObject) -> Result<Object, Error> {
         let grant = self.permit(principal, Action::Create, Resource::NewObject(&new.labels)).await?;
-        let id = random_id()?;
+        let id = new_id()?;
         let vault = self.clone();
         let (stored, _) = self
             .store
@@ -44,8 +44,9 @@ impl Vault {
     }
 }
 
-fn random_id() -> Result<ObjectId, KeyError> {
-    let mut random = [0; 20];
+fn new_id() -> Result<ObjectId, KeyError> {
+    let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| KeyError::NoRandomness { reason: error.to_string() })?;
-    Ok(ObjectId::from_random(random))
+    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    Ok(ObjectId::new(now, random))
 }

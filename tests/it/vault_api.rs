@@ -5,6 +5,8 @@ mod limits;
 mod record;
 
 use std::collections::HashSet;
+use std::thread;
+use std::time::Duration;
 
 use ampoule_proto::messages::namespace::cloud::vault::v1beta::CreateObjectRequest;
 use ampoule_proto::messages::namespace::stdlib::label_filter_entry::LabelFilterOp::{EQUAL, EXIST, NOT_EQUAL};
@@ -25,17 +27,23 @@ fn values(client: &Client, references: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn ids_are_random_and_long() {
+fn ids_sort_by_age_and_are_random() {
     let (_served, client) = start();
-    let made: HashSet<String> = (0..50).map(|_| client.add("alpha")).collect();
-    assert_eq!(made.len(), 50, "an id came twice");
+    let mut made: Vec<String> = Vec::new();
+    for _ in 0..50 {
+        made.push(client.add("alpha"));
+        // The time in an id counts milliseconds.
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert!(made.is_sorted(), "{made:?}");
+    let random: HashSet<&str> = made.iter().map(|id| &id["sec_".len() + 9..]).collect();
+    assert_eq!(random.len(), 50, "an id's random part came twice");
     for id in &made {
         let tail = id.strip_prefix("sec_").expect("sec_");
-        let is_base32 = tail.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b));
-        assert!(tail.len() >= 16 && is_base32, "{id}");
+        assert!(tail.len() == 25 && tail.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v')), "{id}");
     }
-    // Five bits each: with 1,000 characters and more, all 32 come up.
-    let characters: HashSet<char> = made.iter().flat_map(|id| id["sec_".len()..].chars()).collect();
+    // Five bits each: with 800 characters all 32 come up.
+    let characters: HashSet<char> = random.iter().flat_map(|random| random.chars()).collect();
     assert_eq!(characters.len(), 32);
 }
 

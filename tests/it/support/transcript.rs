@@ -112,8 +112,8 @@ impl Redaction {
         if is_time {
             return "[TIME]".to_owned();
         }
-        if let Some(rest) = tail("sec_", 20) {
-            return self.id(&word[..24]) + rest;
+        if let Some(rest) = tail("sec_", 25) {
+            return self.id(&word[..29]) + rest;
         }
         if let Some(rest) = tail("ampoule-export.", 12) {
             return format!("ampoule-export.[RANDOM]{rest}");

@@ -34,7 +34,7 @@ fn other_values_are_refused_and_change_nothing() {
         refused(named[0], client.update(&id, value, ""), "invalid_argument", named);
     }
     // Fields 2 of CreateObjectRequest and UpdateObjectRequest, which no typed client can fill with this.
-    let (create, update) = (b"\x12\x02\xff\xfe".to_vec(), [b"\x0a\x18", id.as_bytes(), b"\x12\x02\xff\xfe"].concat());
+    let (create, update) = (b"\x12\x02\xff\xfe".to_vec(), [b"\x0a\x1d", id.as_bytes(), b"\x12\x02\xff\xfe"].concat());
     for (method, body) in [("CreateObject", create), ("UpdateObject", update)] {
         let path = format!("/namespace.cloud.vault.v1beta.VaultService/{method}");
         refused(method, client.send(&path, &body), "invalid_argument", &["UTF-8"]);
