@@ -3,6 +3,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 300
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN = $(DESTDIR)$(PREFIX)/bin
+HOOKS = $(DESTDIR)$(PREFIX)/share/ampoule/hooks.d
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 help: ## Show this menu
@@ -25,9 +26,12 @@ lint: ## Check format, lints, documentation links and dependencies
 	scripts/lint.sh
 audit: ## Look the dependencies up in the advisory database, which is fetched
 	PATH="$$PATH:$(TARGET)/tools/bin" cargo deny check advisories
-install: ## Copy what was built, and the units for systemd, to PREFIX (/usr/local), below DESTDIR
+install: ## Copy what was built, the units for systemd and the hook, to PREFIX (/usr/local), below DESTDIR
 	install -D -m 0755 -t $(BIN) $(TARGET)/release/ampoule $(TARGET)/release/ampoule-shim
 	for runtime in runc crun youki; do ln -sfn ampoule-shim $(BIN)/ampoule-$$runtime; done
+	ln -sfn ampoule-shim $(BIN)/ampoule-hook
+	install -D -m 0644 -t $(HOOKS) packaging/ampoule-hook.json
+	sed -i 's|/usr/local/|$(PREFIX)/|' $(HOOKS)/ampoule-hook.json
 	install -D -m 0644 -t $(UNITS) packaging/ampoule.service packaging/ampoule.socket
 	sed -i 's|/usr/local/|$(PREFIX)/|' $(UNITS)/ampoule.service
 

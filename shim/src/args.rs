@@ -142,6 +142,17 @@ impl Log {
     }
 }
 
+/// The value of an option before the command, if it is given; of several, the last.
+pub(crate) fn option_before_command(argv: &[OsString], dialect: Dialect, wanted: &str) -> Option<OsString> {
+    let mut found = None;
+    globals(argv, dialect, |name, value| {
+        if name == wanted {
+            found = Some(value);
+        }
+    });
+    found
+}
+
 /// Options before the command that take a value (runc, crun and youki together).
 const GLOBAL_OPTIONS: [(&str, u8); 7] = [
     ("log", b'l'),

@@ -65,6 +65,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// How long a `create` may take, retries included, before the runtime starts.
     pub deadline: Duration,
+    /// Whether the hook may have podman write values to a disk.
+    pub allow_plaintext_bundle: bool,
 }
 
 /// Which runtime to become, unless the shim's own name says it.
@@ -86,6 +88,8 @@ struct File {
     runtimes: Option<Vec<PathBuf>>,
     socket: Option<PathBuf>,
     deadline: Option<String>,
+    #[serde(default)]
+    allow_plaintext_bundle: bool,
 }
 
 impl Settings {
@@ -119,7 +123,8 @@ impl Settings {
             return Err(Fault::Relative { key: "socket", path: socket });
         }
         let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
-        Ok(Self { runtime: choice(file.runtime, file.runtimes)?, socket, deadline })
+        let runtime = choice(file.runtime, file.runtimes)?;
+        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle: file.allow_plaintext_bundle })
     }
 }
 
@@ -203,7 +208,7 @@ mod tests {
         let settings = parse("").expect("defaults");
         assert_eq!(settings.runtime, RuntimeChoice::Any);
         assert_eq!(settings.socket, Path::new("/run/ampoule/ampoule.sock"));
-        assert_eq!(settings.deadline, Duration::from_secs(10));
+        assert_eq!((settings.deadline, settings.allow_plaintext_bundle), (Duration::from_secs(10), false));
     }
 
     #[test]
@@ -219,6 +224,7 @@ mod tests {
         let settings = parse("runtimes: [/usr/bin/crun, /bin/runc]\nsocket: /s\ndeadline: 500ms\n").expect("parses");
         assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
         assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
+        assert!(parse("allow_plaintext_bundle: true").expect("parses").allow_plaintext_bundle);
         assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));
     }
 
@@ -231,6 +237,7 @@ mod tests {
             ("runtimes: [runc]", "absolute"),
             ("socket: s", "absolute"),
             ("runtime: runc\nruntimes: [/bin/crun]", "both"),
+            ("allow_plaintext_bundle: yes", "line 1"),
             ("deadline: soon", "such as 10s"),
             ("deadline: 0s", "such as 10s"),
             ("deadline: 99999999999999999999s", "such as 10s"),

@@ -48,7 +48,8 @@ fn engine(bundle: &Path, spec: &Spec<'_>, parent: &str) -> &'static str {
     if parent == "conmon" { "podman" } else { "" }
 }
 
-fn image<'s>(spec: &'s Spec<'_>) -> &'s str {
+/// The image's name, if an annotation tells it.
+pub(crate) fn image<'s>(spec: &'s Spec<'_>) -> &'s str {
     let value = |wanted: &&str| spec.annotations().find(|(key, _)| key == wanted).map(|(_, value)| value);
     IMAGE_KEYS.iter().find_map(value).unwrap_or_default()
 }

@@ -75,7 +75,7 @@ fn unlocked(place: Locked, args: &Args, runtime: &Runtime) -> Result<Infallible,
 }
 
 /// One reference for each variable that a secret is wanted in.
-fn references(requests: &[Request]) -> Vec<SecretReference> {
+pub(crate) fn references(requests: &[Request]) -> Vec<SecretReference> {
     let wire = |name: &VariableName, reference: &Reference| SecretReference {
         name: name.as_str().to_owned(),
         object_id: reference.object.to_string(),
@@ -89,7 +89,7 @@ fn references(requests: &[Request]) -> Vec<SecretReference> {
 }
 
 /// The values, after a check that they are the answers to the questions.
-fn checked(request: &ResolveRequest, response: ResolveResponse) -> Result<Vec<SecretBytes>, Error> {
+pub(crate) fn checked(request: &ResolveRequest, response: ResolveResponse) -> Result<Vec<SecretBytes>, Error> {
     let asked = &request.references;
     let same = asked.len() == response.secrets.len()
         && asked.iter().zip(&response.secrets).all(|(asked, answer)| {
@@ -105,7 +105,7 @@ fn checked(request: &ResolveRequest, response: ResolveResponse) -> Result<Vec<Se
 }
 
 /// Every variable with its value, in the order of the requests.
-fn assigned(requests: Vec<Request>, values: Vec<SecretBytes>) -> Vec<(VariableName, SecretBytes)> {
+pub(crate) fn assigned(requests: Vec<Request>, values: Vec<SecretBytes>) -> Vec<(VariableName, SecretBytes)> {
     let mut values = values.into_iter();
     let value = |request: Request| match request.source {
         Source::Literal(text) => Some((request.name, SecretBytes::from(text))),

@@ -10,6 +10,7 @@ pub mod config;
 pub mod deliver;
 pub mod descriptor;
 pub mod error;
+pub mod hook;
 pub mod inject;
 pub mod phase;
 pub mod report;
@@ -24,9 +25,12 @@ use config::{Environment, Settings};
 use error::Error;
 use runtime::Runtime;
 
-/// Becomes the runtime, or reports why not and returns the exit status.
+/// Becomes the runtime, or reports why not and returns the exit status; called as `ampoule-hook` it is podman's hook.
 pub fn main() -> c_int {
     let argv = config::arguments();
+    if hook::is_called(&argv) {
+        return hook::main(&argv);
+    }
     match become_runtime(&argv) {
         Ok(never) => match never {},
         Err(error) => {

@@ -30,7 +30,7 @@ pub fn append(error: &dyn std::error::Error, log: &Log) {
 }
 
 /// The error and its sources in one line, without the words that engines rewrite.
-fn message(error: &dyn std::error::Error) -> String {
+pub(crate) fn message(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -132,7 +132,8 @@ mod tests {
     use std::time::Duration;
 
     fn find(runtime: RuntimeChoice, own_name: &str) -> Result<Runtime, RuntimeError> {
-        let settings = Settings { runtime, socket: "/s".into(), deadline: Duration::from_secs(1) };
+        let settings =
+            Settings { runtime, socket: "/s".into(), deadline: Duration::from_secs(1), allow_plaintext_bundle: false };
         Runtime::find(&settings, Some(&own_name.into()))
     }
 

@@ -73,6 +73,27 @@ impl<'a> Spec<'a> {
         self.annotations.iter().map(|(key, value)| (&**key, &**value))
     }
 
+    /// The entries of `process.env`.
+    pub fn env(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().map(|(_, entry)| &**entry)
+    }
+
+    /// `root.path`, if it is there.
+    pub fn root_path(&self) -> Option<Cow<'a, str>> {
+        let root = self.top.object("root", "root").ok()??;
+        read::<Text<'a>>(root.member("path").ok()??, "root.path", "a string").ok().map(|Text(path)| path)
+    }
+
+    /// The sources of the mounts, as far as they can be read.
+    pub fn mount_sources(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        let list = self.top.member("mounts").ok().flatten();
+        let mounts = list.and_then(|list| read::<Vec<&RawValue>>(list, "mounts", "a list").ok()).unwrap_or_default();
+        mounts.into_iter().filter_map(|raw| {
+            let source = Object::read("mounts", raw).ok()?.member("source").ok()??;
+            read::<Text<'a>>(source, "mounts", "a list of mounts").ok().map(|Text(source)| source)
+        })
+    }
+
     fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
         let Some(process) = &self.process else { return Ok(Vec::new()) };
         let Some(raw) = process.member("env")? else { return Ok(Vec::new()) };

@@ -19,6 +19,7 @@ mod elsewhere;
 mod every_rpc;
 mod grants;
 mod hardening;
+mod hook;
 mod inheritance;
 mod injection;
 mod memory;

@@ -11,10 +11,12 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::support::bundle::Request;
 use crate::support::cli::Cli;
 use crate::support::daemon::Daemon;
+use crate::support::engine::{Kind, Podman, Site};
 use crate::support::process::{self, Job, is_child_of_any, wait_until};
 use crate::support::programs;
 use crate::support::rig::temporary_folder;
@@ -49,6 +51,25 @@ fn install(prefix: &Path) -> [PathBuf; 2] {
     make.args(["--silent", "install", &format!("PREFIX={}", prefix.display()), "DESTDIR="]).current_dir(root());
     process::run(make.env("CARGO_TARGET_DIR", built), b"").ok();
     ["ampoule.service", "ampoule.socket"].map(|unit| prefix.join("lib/systemd/system").join(unit))
+}
+
+#[test]
+fn podman_finds_the_hook_where_it_is_installed() {
+    let folder = temporary_folder();
+    install(folder.path());
+    let hooks = folder.path().join("share/ampoule/hooks.d");
+    let text = fs::read_to_string(hooks.join("ampoule-hook.json")).expect("a hook");
+    let hook: Value = serde_json::from_str(&text).expect("JSON");
+    let path = Path::new(hook["hook"]["path"].as_str().expect("a path"));
+    assert_eq!(path, folder.path().join("bin/ampoule-hook"));
+    assert_eq!(fs::read_link(path).expect("a link"), Path::new("ampoule-shim"));
+    let podman = Podman::new(Site::new(temporary_folder(), Kind::Runc, None));
+    let asking = Request::new(&["true"]).env("A", "ampoule://sec_abc");
+    let run = |hooks: &Path| podman.launch(&["--hooks-dir", hooks.to_str().expect("UTF-8"), "run", "--rm"], &asking);
+    run(folder.path()).ok();
+    // What is installed here is another program, which fails: podman has called it.
+    let ran = run(&hooks);
+    assert!(ran.code() != 0 && ran.err().contains("ampoule-hook"), "{}", ran.err());
 }
 
 #[test]

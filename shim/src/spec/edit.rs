@@ -49,6 +49,40 @@ impl<'s> Edits<'s> {
         Ok(())
     }
 
+    /// Adds a hook at the end of its stage.
+    pub fn add_hook(&mut self, stage: &'static str, path: &Path, args: &[String]) -> Result<(), SpecError> {
+        let hook = serde_json::json!({ "path": path.to_string_lossy(), "args": args }).to_string();
+        let Some(hooks) = self.spec.top.object("hooks", "hooks")? else {
+            self.set_member(&self.spec.top, "hooks", format!("{{\"{stage}\":[{hook}]}}").as_bytes());
+            return Ok(());
+        };
+        let Some(list) = hooks.member(stage)? else {
+            self.set_member(&hooks, stage, format!("[{hook}]").as_bytes());
+            return Ok(());
+        };
+        let others = read::<Vec<&RawValue>>(list, "hooks", "an object of lists")?;
+        let end = self.spec.range(list.get()).end - 1;
+        let comma = if others.is_empty() { "" } else { "," };
+        self.made.push((end..end, Zeroizing::new(format!("{comma}{hook}").into_bytes())));
+        Ok(())
+    }
+
+    /// Puts back what stood in `process.env`: `NAME=text`, or `NAME` for a variable that was not there.
+    pub fn restore_env(&mut self, before: &[&str]) {
+        let by_name: HashMap<_, _> =
+            before.iter().map(|old| (old.split('=').next().unwrap_or_default(), *old)).collect();
+        let mut list = List::with_capacity(self.spec.text.len());
+        for (raw, entry) in &self.spec.env {
+            match entry.split('=').next().and_then(|name| by_name.get(name)) {
+                None => list.raw(raw.get().as_bytes()),
+                Some(old) if old.contains('=') => list.raw(serde_json::Value::from(*old).to_string().as_bytes()),
+                Some(_) => {}
+            }
+        }
+        let list = list.finish();
+        self.set_member(self.process, "env", &list);
+    }
+
     /// Makes every path absolute that would be read from the bundle's directory: `root.path` and the sources of bind
     /// mounts (config.md, Root and Mounts).
     pub fn anchor(&mut self, bundle: &Path) -> Result<(), SpecError> {
