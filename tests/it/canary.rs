@@ -69,7 +69,10 @@ mod without_ampoule {
         engine.create("canary", &Request::sleeping().env("A", needle.value())).ok();
         assert!(!shown().is_empty());
         engine.delete("canary").ok();
-        assert!(!shown().is_empty(), "even when the container has gone");
+        // podman 5 has another database, which forgets.
+        if !engine.site().folder().join("storage/db.sql").exists() {
+            assert!(!shown().is_empty(), "even when the container has gone");
+        }
     }
 
     fn site(kind: Kind) -> Site {

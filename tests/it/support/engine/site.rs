@@ -115,7 +115,9 @@ impl Site {
     pub(crate) fn containers(&self) -> Vec<String> {
         let state = self.realm.outside("/run").join(self.kind.name());
         let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
-        entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect()
+        let names = entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned());
+        // crun 1.21 keeps `.cache` there.
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 
     /// The processes in the realm that run the shim's program, but for one.
