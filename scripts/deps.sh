@@ -14,6 +14,8 @@ packages="g++"
 packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
 packages="$packages runc crun podman conmon uidmap busybox-static"
+# The same engines of another generation are in Debian 13.
+packages="$packages debootstrap"
 # What tests watch, isolate and imitate processes with.
 packages="$packages strace util-linux coreutils tar perl-base curl openssl"
 # Clients of the API that share no code with it.
@@ -49,4 +51,5 @@ if ! PATH="$PATH:$tools/bin" command -v cargo-deny >/dev/null; then
     rm -r "$tools/build"
 fi
 scripts/npm.sh
+scripts/debian13.sh
 echo "everything that is needed is installed"

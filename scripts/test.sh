@@ -14,4 +14,19 @@ export AMPOULE_TEST_SHIM_PHASES="$target/phases/ampoule-shim" AMPOULE_TEST_REFLE
 
 cargo test --locked --workspace --doc
 scripts/fuzz.sh 10
-cargo test --locked --workspace --no-fail-fast --lib --bins --tests
+cargo test --locked --workspace --no-fail-fast --lib --bins --test generated --test shim
+
+# What starts containers runs a second time, on the engines of Debian 13.
+mkdir -p "$target/engines"
+failed=""
+cargo test --locked --workspace --test it -- --logfile "$target/engines/debian12.log" || failed="here"
+host=$(rustc --version --verbose | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+engines="injection:: refusal:: canary:: hook:: transparency:: race:: daemon_away:: bad_bundle:: crash_phases::"
+# shellcheck disable=SC2086
+env "CARGO_TARGET_${host}_RUNNER=scripts/debian13.sh" cargo test --locked --workspace --test it -- \
+    --logfile "$target/engines/debian13.log" $engines || failed="$failed on Debian 13"
+if [ -n "$failed" ]; then
+    echo "error: tests failed: $failed" >&2
+    exit 1
+fi
+scripts/engines.sh
