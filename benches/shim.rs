@@ -15,18 +15,17 @@ mod common;
 #[path = "../tests/it/support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
 use serde_json::json;
 
-use common::Sample;
+use common::{Sample, released_shim};
 use support::bundle::{Bundle, Request};
 use support::daemon::Daemon;
 use support::engine::{Bare, Engine, Kind, ShimSettings, Site};
-use support::programs;
 use support::realm::Cgroups;
 use support::rig::temporary_folder;
 use support::rpc::Rpc;
@@ -35,7 +34,7 @@ const PAIRS: usize = 300;
 const REFERENCES: [usize; 2] = [0, 10];
 
 fn main() {
-    let shim = shim();
+    let shim = released_shim();
     let folder = temporary_folder();
     let daemon = Daemon::start(folder.path());
     println!("{}, {PAIRS} pairs; milliseconds", shim.display());
@@ -60,21 +59,6 @@ fn main() {
             row(kind, references, &pairs(&engine, &engine.bundle("measured", &request)));
         }
     }
-}
-
-/// The shim as it is released; the glibc build beside this benchmark is another program.
-#[allow(clippy::disallowed_methods, reason = "where the shim is the one thing that a caller of the benchmark sets")]
-fn shim() -> PathBuf {
-    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    let built = || programs::ampoule().with_file_name(format!("../{target}/shim/ampoule-shim"));
-    let path = std::env::var_os("AMPOULE_BENCH_SHIM").map_or_else(built, PathBuf::from);
-    let path = path.canonicalize().unwrap_or(path);
-    assert!(
-        path.is_file(),
-        "{} is missing: `cargo build -p ampoule-shim --profile shim --target {target}`, or set AMPOULE_BENCH_SHIM",
-        path.display()
-    );
-    path
 }
 
 fn request(daemon: &Daemon, references: usize) -> Request {

@@ -4,6 +4,24 @@
 pub(crate) mod connection;
 pub(crate) mod postgres;
 
+use std::path::PathBuf;
+
+/// The shim as it is released; the glibc build beside this benchmark is another program.
+#[allow(clippy::disallowed_methods, reason = "where the shim is the one thing that a caller of the benchmark sets")]
+pub(crate) fn released_shim() -> PathBuf {
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let built =
+        || PathBuf::from(env!("CARGO_BIN_EXE_ampoule")).with_file_name(format!("../{target}/shim/ampoule-shim"));
+    let path = std::env::var_os("AMPOULE_BENCH_SHIM").map_or_else(built, PathBuf::from);
+    let path = path.canonicalize().unwrap_or(path);
+    assert!(
+        path.is_file(),
+        "{} is missing: `cargo build -p ampoule-shim --profile shim --target {target}`, or set AMPOULE_BENCH_SHIM",
+        path.display()
+    );
+    path
+}
+
 /// Measurements, in order of size.
 pub(crate) struct Sample(Vec<f64>);
 
