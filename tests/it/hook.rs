@@ -57,10 +57,11 @@ impl Hooked {
         let disk = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("folder");
         let mut mount = Command::new(programs::system("mount", "mount"));
         // The folder may be on a disk or not.
-        match in_memory {
-            true => mount.args(["-t", "tmpfs", "tmpfs"]),
-            false => mount.arg("--bind").arg(disk.path()),
-        };
+        if in_memory {
+            mount.args(["-t", "tmpfs", "tmpfs"]);
+        } else {
+            mount.arg("--bind").arg(disk.path());
+        }
         fs::create_dir(path.join("storage")).expect("folder");
         site.realm.run(mount.arg(path.join("storage"))).ok();
         Self { daemon, podman: Podman::new(site), syslog, _disk: disk }
