@@ -89,6 +89,8 @@ fn not_connected(socket: &Path, error: io::Error) -> CallError {
     let socket = socket.to_owned();
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock => CallError::NotRunning { socket },
+        // The daemon died before it took the connection.
+        ErrorKind::ConnectionReset => CallError::Lost { place: socket.display().to_string() },
         ErrorKind::PermissionDenied => CallError::NotAllowed { socket, uid: geteuid().as_raw() },
         _ => CallError::Connect { socket, error },
     }
