@@ -22,6 +22,9 @@ use zeroize::Zeroizing;
 /// The longest answer that is read: 1,024 values of 64 KiB and their names.
 const MOST_BYTES: usize = 72 << 20;
 
+/// Whom the kernel names in the place of a user whom our user namespace doesn't know (`overflowuid`, `user_namespaces(7)`).
+const UNKNOWN: u32 = 65534;
+
 /// Calls a method, `/<package>.<Service>/<Method>`, of the daemon at `socket`, with these headers beside the usual ones.
 ///
 /// Wants a tokio runtime with input and output around it. Sets no deadline and tries once.
@@ -204,6 +207,9 @@ impl CallError {
             Self::NotRunning { .. } => format!("start it with `ampoule serve`, or correct {setting}"),
             Self::NotAllowed { .. } => "call as its owner or as a member of its group".to_owned(),
             Self::Lost { .. } | Self::Unavailable { .. } => "see its log, then try again".to_owned(),
+            Self::WrongOwner { peer: UNKNOWN, own: 0, .. } => {
+                format!("a user namespace knows its own user's daemon alone: check {setting}")
+            }
             Self::WrongOwner { .. } | Self::Connect { .. } | Self::Strange { .. } => format!("check {setting}"),
             Self::Refused { .. } => String::new(),
         }

@@ -6,13 +6,14 @@ use std::env;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::unistd::geteuid;
 use serde::Deserialize;
 
-/// Where the settings are unless `AMPOULE_SHIM_CONFIG` names another file.
+use crate::user;
+
+/// Where the settings are unless `AMPOULE_SHIM_CONFIG` names another file, or a user has their own.
 pub const FILE: &str = "/etc/ampoule/shim.yaml";
 
 /// What the shim takes from its environment.
@@ -22,7 +23,11 @@ pub struct Environment {
     pub config: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`.
     pub runtime_dir: Option<PathBuf>,
-    /// The effective user.
+    /// `XDG_CONFIG_HOME`.
+    pub config_home: Option<PathBuf>,
+    /// `HOME`; engines leave it out when they call `start` and `delete`.
+    pub home: Option<PathBuf>,
+    /// The user for whom this process runs, also where that user is root of a user namespace.
     pub uid: u32,
 }
 
@@ -31,7 +36,13 @@ impl Environment {
     #[allow(clippy::disallowed_methods)]
     pub fn of_process() -> Self {
         let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { config: path("AMPOULE_SHIM_CONFIG"), runtime_dir: path("XDG_RUNTIME_DIR"), uid: geteuid().as_raw() }
+        Self {
+            config: path("AMPOULE_SHIM_CONFIG"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            config_home: path("XDG_CONFIG_HOME"),
+            home: path("HOME"),
+            uid: user::of_process(),
+        }
     }
 
     /// The directory for what lives as long as the machine runs: `/run/ampoule`, or the user's own.
@@ -41,6 +52,19 @@ impl Environment {
         }
         let user = self.runtime_dir.clone().unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", self.uid)));
         user.join("ampoule")
+    }
+
+    /// The settings file that is read if none is named: the user's own if there is one, else the host's.
+    fn default_file(&self) -> PathBuf {
+        let own = (self.uid != 0).then(|| self.own_file()).flatten();
+        own.filter(|file| file.exists()).unwrap_or_else(|| PathBuf::from(FILE))
+    }
+
+    /// Where a user's own settings are, by the XDG Base Directory Specification.
+    fn own_file(&self) -> Option<PathBuf> {
+        let set = self.config_home.clone().filter(|folder| folder.is_absolute());
+        let home = || self.home.clone().or_else(|| user::home(self.uid)).map(|home| home.join(".config"));
+        set.or_else(home).map(|folder| folder.join("ampoule/shim.yaml"))
     }
 }
 
@@ -67,6 +91,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether the hook may have podman write values to a disk.
     pub allow_plaintext_bundle: bool,
+    /// Names of runtimes that get secrets although they read config.json again later.
+    pub allow_runtimes: Vec<String>,
 }
 
 /// Which runtime to become, unless the shim's own name says it.
@@ -90,20 +116,21 @@ struct File {
     deadline: Option<String>,
     #[serde(default)]
     allow_plaintext_bundle: bool,
+    #[serde(default)]
+    allow_runtimes: Vec<String>,
 }
 
 impl Settings {
     /// Reads the settings file; without one the defaults hold.
     pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
-        let path = environment.config.as_deref().unwrap_or(Path::new(FILE));
         let named = environment.config.is_some();
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, environment).map_err(|fault| ConfigError { path: path.to_owned(), fault }),
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => {
-                Self::of(File::default(), environment).map_err(|fault| ConfigError { path: path.to_owned(), fault })
-            }
-            Err(error) => Err(ConfigError { path: path.to_owned(), fault: Fault::Unreadable(error.kind()) }),
-        }
+        let path = environment.config.clone().unwrap_or_else(|| environment.default_file());
+        let settings = match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, environment),
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => Self::of(File::default(), environment),
+            Err(error) => Err(Fault::Unreadable(error.kind())),
+        };
+        settings.map_err(|fault| ConfigError { path, fault })
     }
 
     fn parse(text: &str, environment: &Environment) -> Result<Self, Fault> {
@@ -124,7 +151,8 @@ impl Settings {
         }
         let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
         let runtime = choice(file.runtime, file.runtimes)?;
-        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle: file.allow_plaintext_bundle })
+        let File { allow_plaintext_bundle, allow_runtimes, .. } = file;
+        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes })
     }
 }
 
@@ -197,6 +225,8 @@ enum Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Settings, String> {
@@ -220,11 +250,34 @@ mod tests {
     }
 
     #[test]
+    fn a_user_may_have_settings_of_their_own() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (home, config_home) = (folder.path().join("home"), folder.path().join("config"));
+        let mut environment = Environment { uid: 4_000_000_000, ..Environment::default() };
+        let socket = |environment: &Environment| Settings::load(environment).expect("settings").socket;
+        assert_eq!(environment.default_file(), Path::new(FILE), "a user without a home");
+        environment.home = Some(home.clone());
+        assert_eq!(environment.default_file(), Path::new(FILE), "none there");
+        for (place, text) in [(home.join(".config"), "socket: /home\n"), (config_home.clone(), "socket: /config\n")] {
+            std::fs::create_dir_all(place.join("ampoule")).expect("a directory");
+            std::fs::write(place.join("ampoule/shim.yaml"), text).expect("settings");
+        }
+        assert_eq!(socket(&environment), Path::new("/home"));
+        environment.config_home = Some(config_home);
+        assert_eq!(socket(&environment), Path::new("/config"));
+        environment.config_home = Some("relative".into());
+        assert_eq!(socket(&environment), Path::new("/home"));
+        environment.uid = 0;
+        assert_eq!(environment.default_file(), Path::new(FILE));
+    }
+
+    #[test]
     fn every_key() {
         let settings = parse("runtimes: [/usr/bin/crun, /bin/runc]\nsocket: /s\ndeadline: 500ms\n").expect("parses");
         assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
         assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
         assert!(parse("allow_plaintext_bundle: true").expect("parses").allow_plaintext_bundle);
+        assert_eq!(parse("allow_runtimes: [runsc]").expect("parses").allow_runtimes, ["runsc"]);
         assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));
     }
 

@@ -19,7 +19,7 @@ pub enum Error {
     Runtime(#[from] RuntimeError),
     /// The runtime would read config.json again when the values are gone.
     #[error(
-        "{runtime} reads config.json again after the container is created, so it can't be given secrets: use runc, crun or youki"
+        "{runtime} reads config.json again when it starts the container, when the values are gone from it: use runc, crun or youki, or set `allow_runtimes: [{runtime}]` in the shim's settings if yours reads it once"
     )]
     ReadsAgain {
         /// The runtime's name.

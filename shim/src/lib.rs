@@ -16,6 +16,7 @@ pub mod phase;
 pub mod report;
 pub mod runtime;
 pub mod spec;
+pub mod user;
 
 use std::convert::Infallible;
 use std::ffi::{OsString, c_int};

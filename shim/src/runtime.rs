@@ -132,8 +132,13 @@ mod tests {
     use std::time::Duration;
 
     fn find(runtime: RuntimeChoice, own_name: &str) -> Result<Runtime, RuntimeError> {
-        let settings =
-            Settings { runtime, socket: "/s".into(), deadline: Duration::from_secs(1), allow_plaintext_bundle: false };
+        let settings = Settings {
+            runtime,
+            socket: "/s".into(),
+            deadline: Duration::from_secs(1),
+            allow_plaintext_bundle: false,
+            allow_runtimes: Vec::new(),
+        };
         Runtime::find(&settings, Some(&own_name.into()))
     }
 
@@ -152,6 +157,17 @@ mod tests {
     #[test]
     fn our_own_name_goes_first() {
         assert_eq!(find(RuntimeChoice::One("/bin/cat".into()), "/opt/ampoule-sh").expect("found").name(), "sh");
+    }
+
+    #[test]
+    fn any_runtime_can_be_named() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let youki = folder.path().join("youki");
+        std::fs::write(&youki, "").expect("writes");
+        std::fs::set_permissions(&youki, std::fs::Permissions::from_mode(0o755)).expect("makes it executable");
+        let found = find(RuntimeChoice::One(youki.clone()), "/usr/local/bin/ampoule-youki").expect("found");
+        assert_eq!(found.path(), youki);
+        assert!(!found.reads_again());
     }
 
     #[test]

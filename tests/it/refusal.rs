@@ -12,6 +12,10 @@ pub(crate) fn refused(rig: &Rig, what: &str, request: &Request, named: &[&str]) 
     let logged_before = rig.engine.logged_errors();
     let ran = rig.engine.run_printing_environment(request);
     let message = ran.err();
+    if !rig.engine.carries(request) {
+        assert!(rig.engine.does_not_carry(&ran), "{what}: {message}");
+        return String::new();
+    }
     assert_eq!(ran.code(), rig.engine.refusal_code(), "{what}: {message}");
     assert!(ran.stdout.is_empty(), "{what}: a container ran: {}", ran.out());
     for part in named {
@@ -113,10 +117,15 @@ fn references_that_cannot_be_resolved(rig: &Rig) {
     cli.delete(&deleted);
     let before = cli.list();
     let reference = |name: &str, id: &str| json!({"name": name, "from_secret_id": id});
-    let mixed = |other: Value| env_vars(&json!([reference("GOOD", &good), other]));
-    refused(rig, "unknown", &mixed(reference("BAD", KNOWN)), &["BAD", KNOWN]);
-    refused(rig, "deleted", &mixed(reference("BAD", &deleted)), &["BAD", &deleted, "deleted"]);
-    let pinned = mixed(reference("OTHER", &good)).env("BAD", &format!("ampoule://{good}@7"));
+    let mixed = |name: &str, id: &str| {
+        let list = env_vars(&json!([reference("GOOD", &good), reference(name, id)]));
+        let value = |id| format!("ampoule://{id}");
+        let values = Request::printing_environment().env("GOOD", &value(&*good)).env(name, &value(id));
+        if rig.engine.carries(&list) { list } else { values }
+    };
+    refused(rig, "unknown", &mixed("BAD", KNOWN), &["BAD", KNOWN]);
+    refused(rig, "deleted", &mixed("BAD", &deleted), &["BAD", &deleted, "deleted"]);
+    let pinned = mixed("OTHER", &good).env("BAD", &format!("ampoule://{good}@7"));
     refused(rig, "no such version", &pinned, &["BAD", &good, "version 7"]);
     // What was wrong with each name is in the log, and what was right is not lost in it.
     let mut told: Vec<_> = cli.injections().iter().map(|entry| told(&entry["attributes"])).collect();

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::canary::places;
-use crate::support::engine::{Engine, on_every_engine};
+use crate::support::engine::{Engine, on_runtimes_and_podman};
 use crate::support::process::{Job, Ran, wait_until};
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
@@ -184,7 +184,7 @@ fn what_cannot_be_resolved_creates_no_container<E: Runner>(rig: &Rig<E>) {
     assert!(!ran.err().contains("alpha"), "{}", ran.err());
 }
 
-on_every_engine!(
+on_runtimes_and_podman!(
     the_container_has_what_it_asks_for,
     a_request_can_come_from_standard_input,
     exit_codes_come_through,

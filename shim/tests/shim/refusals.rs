@@ -131,5 +131,16 @@ fn a_runtime_that_reads_again() {
     fs::copy(site.path("runtime"), &runsc).expect("copies");
     site.settings(&format!("runtime: {}\n", runsc.display()));
     assert_refused(&site, "runsc reads config.json again");
+    assert_refused(&site, "`allow_runtimes: [runsc]`");
+    site.settings(&format!("runtime: {}\nallow_runtimes: [krun]\n", runsc.display()));
+    assert_refused(&site, "runsc reads config.json again");
     site.assert_pristine(CONFIG);
+    // Who allows it is asked for the daemon next.
+    let absent = site.socket();
+    site.settings(&format!(
+        "runtime: {}\nallow_runtimes: [runsc]\nsocket: {}\ndeadline: 1ms\n",
+        runsc.display(),
+        absent.display()
+    ));
+    assert_refused(&site, &absent.display().to_string());
 }

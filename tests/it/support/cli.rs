@@ -1,5 +1,6 @@
 //! The command line, as a person or a script uses it.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,15 +12,29 @@ use super::programs;
 /// The command line on one socket.
 pub(crate) struct Cli {
     socket: PathBuf,
+    /// Who calls, if not root, and the program where that user can execute it.
+    user: Option<(u32, PathBuf)>,
 }
 
 impl Cli {
     pub(crate) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), user: None }
+    }
+
+    /// That of a user with a daemon of their own.
+    pub(crate) fn of_user(user: u32, program: PathBuf, socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), user: Some((user, program)) }
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(programs::ampoule());
+        let mut command = match &self.user {
+            None => Command::new(programs::ampoule()),
+            Some((user, program)) => {
+                let mut command = Command::new(program);
+                command.uid(*user).gid(*user).current_dir("/");
+                command
+            }
+        };
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("AMPOULE_SOCKET", &self.socket).args(args);
         command
     }

@@ -130,8 +130,10 @@ impl Daemon {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("signal");
     }
 
+    /// The command line of whom the daemon belongs to.
     pub(crate) fn cli(&self) -> Cli {
-        Cli::new(&self.socket())
+        let socket = self.socket();
+        self.user.map_or_else(|| Cli::new(&socket), |user| Cli::of_user(user, self.program(), &socket))
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

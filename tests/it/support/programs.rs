@@ -68,8 +68,10 @@ pub(crate) fn copy(program: &Path, to: &Path) {
 }
 
 /// A program of the machine. A missing one fails the test: what isn't run isn't shown.
+///
+/// Debian's own first: an engine's programs have to be of one version.
 pub(crate) fn system(name: &str, debian_package: &str) -> PathBuf {
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]
         .iter()
         .map(|folder| Path::new(folder).join(name))
         .find(|path| path.is_file())

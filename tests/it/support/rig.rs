@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::daemon::Daemon;
-use super::engine::{Bare, Engine, Kind, Podman, ShimSettings, Site};
+use super::engine::{Bare, Buildah, Containerd, Docker, Engine, Kind, Podman, ShimSettings, Site, rootless};
 use super::programs;
 
 /// A daemon and an engine in one folder, which is the engine's to remove.
@@ -50,6 +50,36 @@ impl Rig<Podman> {
 
     pub(crate) fn stoppable_podman(kind: Kind) -> Self {
         Self::new(kind, programs::shim_with_phases(), "10s", Podman::new)
+    }
+
+    /// A user's podman, and the user's own daemon. Its shim finds its settings in the user's home.
+    pub(crate) fn podman_rootless() -> Self {
+        let folder = temporary_folder();
+        let daemon = Daemon::start_as(rootless::USER, folder.path());
+        // Ours may lie where that user can't go.
+        let program = folder.path().join("ampoule-shim");
+        programs::copy(&programs::shim(), &program);
+        let settings = ShimSettings { program, socket: daemon.socket(), deadline: "10s" };
+        let engine = Podman::rootless(Site::new(folder, Kind::Crun, Some(&settings)));
+        Self { daemon, engine }
+    }
+}
+
+impl Rig<Docker> {
+    pub(crate) fn docker() -> Self {
+        Self::new(Kind::Runc, programs::shim(), "10s", Docker::new)
+    }
+}
+
+impl Rig<Containerd> {
+    pub(crate) fn containerd() -> Self {
+        Self::new(Kind::Runc, programs::shim(), "10s", Containerd::new)
+    }
+}
+
+impl Rig<Buildah> {
+    pub(crate) fn buildah() -> Self {
+        Self::new(Kind::Runc, programs::shim(), "10s", Buildah::new)
     }
 }
 

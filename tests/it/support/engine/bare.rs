@@ -104,4 +104,8 @@ impl Engine for Bare {
     fn site(&self) -> &Site {
         &self.site
     }
+
+    fn site_mut(&mut self) -> &mut Site {
+        &mut self.site
+    }
 }

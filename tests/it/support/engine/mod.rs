@@ -1,15 +1,29 @@
-//! Container engines behind one trait: the runtimes by themselves, and podman with each.
+//! Container engines behind one trait: the runtimes by themselves, podman with each, also rootless, Docker, containerd
+//! and buildah.
 
+mod archive;
 mod bare;
+mod buildah;
+mod containerd;
+mod docker;
 mod podman;
+pub(crate) mod rootless;
 mod site;
 
+use std::process::ExitStatus;
+
 pub(crate) use bare::Bare;
-pub(crate) use podman::{IMAGE, Podman};
+pub(crate) use buildah::Buildah;
+pub(crate) use containerd::Containerd;
+pub(crate) use docker::Docker;
+pub(crate) use podman::Podman;
 pub(crate) use site::{Kind, ShimSettings, Site};
 
 use super::bundle::Request;
 use super::process::Ran;
+
+/// The only image there is.
+pub(crate) const IMAGE: &str = "localhost/ampoule-test";
 
 /// What every engine can do. Where a result is returned, it is what the engine's user sees.
 pub(crate) trait Engine {
@@ -21,7 +35,7 @@ pub(crate) trait Engine {
         self.run(request)
     }
 
-    /// Creates without starting: the runtime has read its configuration and waits.
+    /// Creates without starting: the runtime has read its configuration and waits. Not every engine can do that apart.
     fn create(&self, id: &str, request: &Request) -> Ran;
 
     fn start(&self, id: &str) -> Ran;
@@ -34,28 +48,96 @@ pub(crate) trait Engine {
     /// All that the engine tells about a container.
     fn inspect(&self, id: &str) -> Ran;
 
+    /// Has the engine keep and tell of a running container what it can, beside [`inspect`](Self::inspect).
+    fn keep(&self, id: &str) -> Vec<Ran> {
+        vec![self.inspect(id)]
+    }
+
+    /// Whether the engine has a way to hand this request on.
+    fn carries(&self, _: &Request) -> bool {
+        true
+    }
+
+    /// Whether this is how it says that it has none.
+    fn does_not_carry(&self, _: &Ran) -> bool {
+        false
+    }
+
     /// The exit code of a container that could not be created.
     fn refusal_code(&self) -> i32;
 
     /// The error that the runtime left in its log, if this engine keeps the log.
     fn logged_errors(&self) -> Option<Vec<serde_json::Value>>;
 
-    /// Whether the environment reaches the container in the order given; podman keeps it in a map.
+    /// Whether the environment reaches the container in the order given; podman and Docker keep it in a map.
     fn keeps_order(&self) -> bool;
 
     /// The variables that the engine adds of its own.
     fn adds(&self) -> &'static [&'static str];
 
     fn site(&self) -> &Site;
+
+    fn site_mut(&mut self) -> &mut Site;
+}
+
+/// What an engine does where it has nothing to do.
+fn nothing_done() -> Ran {
+    Ran { status: ExitStatus::default(), stdout: Vec::new(), stderr: Vec::new() }
+}
+
+/// How Docker and buildah say that they have no annotations.
+fn unknown_annotations(ran: &Ran) -> bool {
+    ran.code() == 125 && ran.err().contains("unknown flag: --annotation")
 }
 
 /// Makes one `#[test]` for each of these functions on each engine. They take a `&Rig`.
+///
+/// Those after `create_apart:` are for the engines that can create a container without starting it.
 macro_rules! on_every_engine {
+    ($($case:ident),+ $(,)?) => {
+        $crate::support::engine::on_every_engine!($($case),+; create_apart: );
+    };
+    ($($case:ident),+; create_apart: $($apart:ident),* $(,)?) => {
+        $crate::support::engine::on_engine!(runc, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(crun, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(podman_runc, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(podman_crun, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(podman_rootless, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(docker, $($case),+);
+        $crate::support::engine::on_engine!(containerd, $($case),+);
+        $crate::support::engine::on_engine!(buildah, $($case),+);
+    };
+}
+
+/// The same for what `ampoule run-request` starts containers with.
+macro_rules! on_runtimes_and_podman {
     ($($case:ident),+ $(,)?) => {
         $crate::support::engine::on_engine!(runc, $($case),+);
         $crate::support::engine::on_engine!(crun, $($case),+);
         $crate::support::engine::on_engine!(podman_runc, $($case),+);
         $crate::support::engine::on_engine!(podman_crun, $($case),+);
+    };
+}
+
+/// The same for functions that take a `Rig` of any kind of engine that people use by its own command line.
+macro_rules! on_every_front_end {
+    ($($case:ident),+ $(,)?) => {
+        $crate::support::engine::on_front_end!(podman_crun, $($case),+);
+        $crate::support::engine::on_front_end!(podman_rootless, $($case),+);
+        $crate::support::engine::on_front_end!(docker, $($case),+);
+        $crate::support::engine::on_front_end!(containerd, $($case),+);
+        $crate::support::engine::on_front_end!(buildah, $($case),+);
+    };
+}
+
+macro_rules! on_front_end {
+    ($engine:ident, $($case:ident),+) => {
+        mod $engine {
+            $(#[test]
+            fn $case() {
+                super::$case($crate::support::rig::Rig::$engine());
+            })+
+        }
     };
 }
 
@@ -86,7 +168,7 @@ macro_rules! on_each_kind {
 }
 
 macro_rules! on_engine {
-    ($engine:ident, $($case:ident),+) => {
+    ($engine:ident, $($case:ident),+ $(,)?) => {
         mod $engine {
             $(#[test]
             fn $case() {
@@ -96,4 +178,7 @@ macro_rules! on_engine {
     };
 }
 
-pub(crate) use {on_each_kind, on_engine, on_every_engine, on_every_runtime};
+pub(crate) use {
+    on_each_kind, on_engine, on_every_engine, on_every_front_end, on_every_runtime, on_front_end,
+    on_runtimes_and_podman,
+};

@@ -1,18 +1,16 @@
 //! podman with storage, configuration and runtime of the test's own.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Engine, Kind, Site};
+use super::{Engine, IMAGE, Kind, Site, archive, rootless};
 use crate::support::bundle::Request;
 use crate::support::process::Ran;
 use crate::support::programs;
 
-/// The only image there is.
-pub(crate) const IMAGE: &str = "localhost/ampoule-test";
-
-/// podman, started as root.
+/// podman, started as root, or by a user with no rights but their own.
 pub(crate) struct Podman {
     site: Site,
     /// podman 4 reads `--annotation` as a line of comma-separated values, podman 5 as it stands.
@@ -20,6 +18,12 @@ pub(crate) struct Podman {
 }
 
 impl Podman {
+    /// That of a user, to whom the site's folder belongs.
+    pub(crate) fn rootless(mut site: Site) -> Self {
+        rootless::prepare(&mut site);
+        Self::new(site)
+    }
+
     pub(crate) fn new(site: Site) -> Self {
         programs::system("conmon", "conmon");
         let mut podman = Self { site, annotations_are_csv: false };
@@ -31,9 +35,7 @@ impl Podman {
     }
 
     fn import_image(&self) {
-        let archive = self.site.folder().join("image.tar");
-        let mut tar = Command::new(programs::system("tar", "tar"));
-        self.site.realm.run(tar.arg("-C").arg(&self.site.rootfs).arg("-cf").arg(&archive).arg(".")).ok();
+        let archive = archive::of_root_file_system(&self.site);
         self.call(&["import", archive.to_str().expect("UTF-8"), IMAGE]).ok();
         fs::remove_file(archive).expect("image archive");
     }
@@ -72,8 +74,15 @@ impl Podman {
     /// podman's command line. To be run in the realm.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let folder = self.site.folder();
-        let mut command = Command::new(programs::system("podman", "podman"));
+        let podman = programs::system("podman", "podman");
+        let mut command = match self.site.user {
+            0 => Command::new(podman),
+            user => rootless::command_of(user, &podman),
+        };
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(folder);
+        if self.site.user != 0 {
+            command.env("XDG_RUNTIME_DIR", rootless::RUNTIME_DIR);
+        }
         command.envs(self.env()).args(self.places()).args(["--runtime", &self.runtime_name()]).args(args);
         command
     }
@@ -87,7 +96,12 @@ impl Podman {
     /// The arguments that say where podman keeps everything.
     pub(crate) fn places(&self) -> Vec<String> {
         let place = |(option, name)| format!("{option}={}", self.site.folder().join(name).display());
-        [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")].map(place).into()
+        let mut places: Vec<_> = [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")].map(place).into();
+        if self.site.user != 0 {
+            // The one that a user can have on every kernel and file system.
+            places.push("--storage-driver=vfs".to_owned());
+        }
+        places
     }
 
     pub(crate) fn call(&self, args: &[&str]) -> Ran {
@@ -122,6 +136,7 @@ impl Engine for Podman {
     fn run_printing_environment(&self, request: &Request) -> Ran {
         let out = self.site.folder().join("out");
         fs::create_dir_all(&out).expect("folder");
+        chown(&out, Some(self.site.user), None).expect("owner");
         let volume = format!("{}:/out", out.display());
         let request =
             Request { args: ["cp", "/proc/self/environ", "/out/env"].map(str::to_owned).into(), ..request.clone() };
@@ -153,6 +168,13 @@ impl Engine for Podman {
         self.call(&["inspect", id])
     }
 
+    fn keep(&self, id: &str) -> Vec<Ran> {
+        let mut told = vec![self.call(&["commit", id, "kept"]), self.call(&["image", "inspect", "kept"])];
+        told.push(self.call(&["events", "--stream=false", "--since", "2020-01-01T00:00:00Z"]));
+        told.extend([&["logs", id][..], &["top", id], &["generate", "kube", id]].map(|args| self.call(args)));
+        told
+    }
+
     fn refusal_code(&self) -> i32 {
         126
     }
@@ -171,5 +193,9 @@ impl Engine for Podman {
 
     fn site(&self) -> &Site {
         &self.site
+    }
+
+    fn site_mut(&mut self) -> &mut Site {
+        &mut self.site
     }
 }

@@ -40,6 +40,7 @@ impl Kind {
 }
 
 /// How the shim is set up.
+#[derive(Clone)]
 pub(crate) struct ShimSettings {
     pub(crate) program: PathBuf,
     pub(crate) socket: PathBuf,
@@ -53,7 +54,13 @@ pub(crate) struct Site {
     pub(crate) rootfs: PathBuf,
     /// The runtime, or the shim under the name that makes it call this runtime.
     pub(crate) program: PathBuf,
+    /// The file that `AMPOULE_SHIM_CONFIG` has to name.
     pub(crate) shim_config: Option<PathBuf>,
+    /// Where the runtime keeps its state, inside the realm.
+    pub(crate) state: PathBuf,
+    /// Who starts the containers.
+    pub(crate) user: u32,
+    settings: Option<(PathBuf, ShimSettings)>,
     /// After `realm`, as the folder: both can be removed when the last process has gone.
     pub(crate) cgroup: CgroupParent,
     folder: TempDir,
@@ -70,15 +77,45 @@ impl Site {
         let rootfs = path.join("rootfs");
         rootfs::build(&rootfs);
         let name = path.file_name().expect("named folder").to_string_lossy();
-        Self {
+        let settings = shim.map(|shim| (path.join("shim.yaml"), shim.clone()));
+        let site = Self {
             kind,
             realm: Realm::new(cgroups),
             rootfs,
             program: shim.map_or_else(|| kind.program(), |shim| link_to_shim(path, kind, &shim.program)),
-            shim_config: shim.map(|settings| write_settings(path, kind, settings)),
+            shim_config: settings.as_ref().map(|(path, _)| path.clone()),
+            state: Path::new("/run").join(kind.name()),
+            user: 0,
+            settings,
             cgroup: CgroupParent(format!("/ampoule-{name}-{}", kind.name())),
             folder,
-        }
+        };
+        site.write_settings();
+        site
+    }
+
+    /// Has these be a user's settings, where the shim finds them by itself; the folder is that user's home.
+    pub(crate) fn belong_to(&mut self, user: u32) {
+        self.user = user;
+        self.shim_config = None;
+        let Some((path, _)) = &mut self.settings else { return };
+        let own = self.folder.path().join(".config/ampoule/shim.yaml");
+        fs::create_dir_all(own.parent().expect("folder")).expect("folder");
+        fs::rename(&path, &own).expect("settings");
+        *path = own;
+    }
+
+    /// Has the shim wait for the daemon for so long from now on.
+    pub(crate) fn set_deadline(&mut self, deadline: &'static str) {
+        self.settings.as_mut().expect("a shim").1.deadline = deadline;
+        self.write_settings();
+    }
+
+    fn write_settings(&self) {
+        let Some((path, ShimSettings { socket, deadline, .. })) = &self.settings else { return };
+        let runtime = self.kind.program();
+        let text = format!("runtime: {}\nsocket: {}\ndeadline: {deadline}\n", runtime.display(), socket.display());
+        fs::write(path, text).expect("shim.yaml");
     }
 
     /// Holds all that the engine keeps.
@@ -113,7 +150,7 @@ impl Site {
 
     /// The containers that the runtime knows, by its own state directory.
     pub(crate) fn containers(&self) -> Vec<String> {
-        let state = self.realm.outside("/run").join(self.kind.name());
+        let state = self.realm.outside(self.state.to_str().expect("UTF-8"));
         let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
         let names = entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned());
         // crun 1.21 keeps `.cache` there.
@@ -135,15 +172,6 @@ fn link_to_shim(folder: &Path, kind: Kind, shim: &Path) -> PathBuf {
     let link = folder.join(format!("ampoule-{}", kind.name()));
     symlink(shim, &link).expect("link to the shim");
     link
-}
-
-fn write_settings(folder: &Path, kind: Kind, settings: &ShimSettings) -> PathBuf {
-    let path = folder.join("shim.yaml");
-    let ShimSettings { socket, deadline, .. } = settings;
-    let runtime = kind.program();
-    let text = format!("runtime: {}\nsocket: {}\ndeadline: {deadline}\n", runtime.display(), socket.display());
-    fs::write(&path, text).expect("shim.yaml");
-    path
 }
 
 /// The control group above a test's containers. Removed at the end: groups outlive namespaces.
