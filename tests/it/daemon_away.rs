@@ -1,5 +1,7 @@
 //! The daemon dies, comes back or stays away while a container is created.
 
+mod engines;
+
 use std::fs;
 
 use nix::sys::signal::Signal;
@@ -11,7 +13,7 @@ use crate::support::impostor::{self, Impostor};
 use crate::support::process::{Job, wait_until};
 use crate::support::rig::Rig;
 
-fn asking(rig: &Rig) -> Request {
+fn asking<E: Engine + ?Sized>(rig: &Rig<E>) -> Request {
     let secret = rig.daemon.cli().add("alpha");
     Request::printing_environment().env("A", &format!("ampoule://{secret}"))
 }

@@ -2,6 +2,8 @@
 //!
 //! No daemon runs in these tests, and the shim's settings name a socket that doesn't exist.
 
+mod engines;
+
 use std::fs;
 use std::process::Command;
 

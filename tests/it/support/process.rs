@@ -79,6 +79,13 @@ impl Job {
         self.child.id()
     }
 
+    /// Fails if it has ended, with what it wrote to standard error.
+    #[track_caller]
+    pub(crate) fn check_alive(&mut self) {
+        let ended = self.child.try_wait().expect("wait");
+        assert!(ended.is_none(), "{} ended: {}", self.what, String::from_utf8_lossy(&content(&mut self.stderr)));
+    }
+
     /// What it has written to standard output so far.
     fn said(&self) -> String {
         let mut bytes = vec![0; 4096];

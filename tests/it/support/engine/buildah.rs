@@ -74,8 +74,11 @@ impl Engine for Buildah {
 
     /// Starts it, too, and leaves it to itself: buildah waits for its end.
     fn create(&self, _: &str, request: &Request) -> Ran {
-        let job = self.site.realm.start(&mut self.running(request), b"");
-        wait_until("the runtime knows the container", || !self.site.containers().is_empty());
+        let mut job = self.site.realm.start(&mut self.running(request), b"");
+        wait_until("the runtime knows the container", || {
+            job.check_alive();
+            !self.site.containers().is_empty()
+        });
         *self.job() = Some(job);
         nothing_done()
     }

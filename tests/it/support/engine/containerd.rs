@@ -12,7 +12,7 @@ use crate::support::programs;
 /// containerd and `ctr`.
 pub(crate) struct Containerd {
     /// Before `site`: ended before its realm is.
-    _daemon: Job,
+    daemon: Job,
     site: Site,
     made: AtomicU32,
 }
@@ -32,20 +32,12 @@ impl Containerd {
              level = \"debug\"\n"
         );
         fs::write(site.folder().join("config.toml"), settings).expect("config.toml");
-        let log = site.folder().join("containerd.log");
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", r#"exec "$@" >>"$0" 2>&1"#]).arg(&log).arg(programs::system("containerd", "containerd"));
-        shell.arg("--config").arg(site.folder().join("config.toml"));
-        shell.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(site.folder());
-        if let Some(config) = &site.shim_config {
-            shell.env("AMPOULE_SHIM_CONFIG", config);
-        }
-        let daemon = site.realm.start(&mut shell, b"");
-        let pid = daemon.pid();
-        let containerd = Self { _daemon: daemon, site, made: AtomicU32::new(0) };
+        let mut daemon = super::logging_to(&site, "containerd", programs::system("containerd", "containerd"));
+        daemon.arg("--config").arg(site.folder().join("config.toml"));
+        let daemon = site.realm.start(&mut daemon, b"");
+        let mut containerd = Self { daemon, site, made: AtomicU32::new(0) };
         wait_until("containerd answers", || {
-            let ended = !fs::exists(format!("/proc/{pid}/exe")).unwrap_or_default();
-            assert!(!ended, "containerd ended: {}", fs::read_to_string(&log).unwrap_or_default());
+            containerd.daemon.check_alive();
             containerd.call(&["version"]).status.success()
         });
         let image = archive::of_image(&containerd.site);

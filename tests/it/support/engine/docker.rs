@@ -52,19 +52,11 @@ impl Docker {
 
     /// Starts dockerd, and waits until it answers.
     pub(crate) fn start_daemon(&self) {
-        let log = self.site.folder().join("dockerd.log");
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", r#"exec "$@" >>"$0" 2>&1"#]).arg(&log).arg(programs::system("dockerd", "docker.io"));
-        shell.arg("--config-file").arg(self.site.folder().join("daemon.json"));
-        shell.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.site.folder());
-        // It hands this on to containerd, and that to its shims.
-        if let Some(config) = &self.site.shim_config {
-            shell.env("AMPOULE_SHIM_CONFIG", config);
-        }
-        let job = self.site.realm.start(&mut shell, b"");
+        let mut dockerd = super::logging_to(&self.site, "dockerd", programs::system("dockerd", "docker.io"));
+        dockerd.arg("--config-file").arg(self.site.folder().join("daemon.json"));
+        let mut job = self.site.realm.start(&mut dockerd, b"");
         wait_until("dockerd answers", || {
-            let ended = !fs::exists(format!("/proc/{}/exe", job.pid())).unwrap_or_default();
-            assert!(!ended, "dockerd ended: {}", fs::read_to_string(&log).unwrap_or_default());
+            job.check_alive();
             self.call(&["version"]).status.success()
         });
         *self.daemon() = Some(job);

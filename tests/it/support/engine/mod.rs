@@ -10,7 +10,8 @@ mod podman;
 pub(crate) mod rootless;
 mod site;
 
-use std::process::ExitStatus;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
 
 pub(crate) use bare::Bare;
 pub(crate) use buildah::Buildah;
@@ -78,6 +79,15 @@ pub(crate) trait Engine {
     fn site(&self) -> &Site;
 
     fn site_mut(&mut self) -> &mut Site;
+}
+
+/// An engine's own daemon, which hands on the way to the shim's settings, and writes its log into the site's folder.
+fn logging_to(site: &Site, name: &str, program: PathBuf) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"exec "$@" 2>>"$0" >&2"#]).arg(site.folder().join(format!("{name}.log"))).arg(program);
+    shell.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(site.folder());
+    shell.envs(site.shim_config.iter().map(|path| ("AMPOULE_SHIM_CONFIG", path)));
+    shell
 }
 
 /// What an engine does where it has nothing to do.

@@ -171,7 +171,7 @@ impl Engine for Podman {
     fn keep(&self, id: &str) -> Vec<Ran> {
         let mut told = vec![self.call(&["commit", id, "kept"]), self.call(&["image", "inspect", "kept"])];
         told.push(self.call(&["events", "--stream=false", "--since", "2020-01-01T00:00:00Z"]));
-        told.extend([&["logs", id][..], &["top", id], &["generate", "kube", id]].map(|args| self.call(args)));
+        told.extend([&["logs", id][..], &["generate", "kube", id]].map(|args| self.call(args)));
         told
     }
 
