@@ -18,14 +18,21 @@ for program in runc crun podman dockerd containerd buildah; do
     echo "$program $(echo "$line" | grep -Eo "[0-9]+\.[0-9]+(\.[0-9]+)?" | head -n 1)"
 done'
 
+# What is not run where, and why: `reason DEBIAN ENGINE WORDS`.
+reasons='
+reason 12 youki not tried: Debian has no package
+reason 13 youki not tried: Debian has no package'
+
 table() {
     {
+        echo "$reasons"
         sh -c "$versions" | sed 's/^/version 12 /'
         scripts/debian13.sh sh -c "$versions" | sed 's/^/version 13 /'
         sed 's/^/test 12 /' "$seen/debian12.log"
         sed 's/^/test 13 /' "$seen/debian13.log"
     } | awk '
         $1 == "version" { version[$2, $3] = $4 }
+        $1 == "reason" { reason[$3, $2] = substr($0, index($0, $4)); engines[$3] = 1 }
         # `restart` has its own cases for each podman.
         $1 == "test" && $4 ~ /^injection::[a-z0-9_]+::/ && $4 !~ /^injection::restart::/ {
             split($4, part, "::")
@@ -35,29 +42,32 @@ table() {
             engines[engine] = 1
         }
         function cell(engine, debian,    programs, count, text, i) {
-            if (!all[engine, debian]) return "not run"
-            count = split(engine, programs, "_")
+            if (!all[engine, debian]) return reason[engine, debian] ? reason[engine, debian] : "not run"
+            count = split(name(engine), programs, " [+] ")
             for (i = 1; i <= count; i++) {
-                if (programs[i] == "rootless") continue
+                sub(" rootless", "", programs[i])
                 if (programs[i] == "docker") programs[i] = "dockerd"
-                if (programs[i] == "ctr") programs[i] = "containerd"
                 text = text (text ? ", " : "") programs[i] " " version[debian, programs[i]]
             }
             return text ": " passed[engine, debian] + 0 " of " all[engine, debian]
         }
+        # The programs that a module is about.
+        function name(engine) {
+            if (engine == "podman_rootless") return "podman rootless + crun"
+            if (engine ~ /^(docker|containerd|buildah)$/) return engine " + runc"
+            gsub("_", " + ", engine)
+            return engine
+        }
         END {
             print "| engine | Debian 12 | Debian 13 |"
             print "|---|---|---|"
-            rows = "runc crun podman_runc podman_crun podman_rootless_crun podman_rootless_runc docker_runc ctr_runc buildah_runc youki"
+            rows = "runc crun podman_runc podman_crun podman_rootless docker containerd buildah youki"
             count = split(rows, order, " ")
             for (i = 1; i <= count; i++) {
                 engine = order[i]
                 if (!(engine in engines)) continue
                 delete engines[engine]
-                name = engine
-                gsub("_", " + ", name)
-                sub("podman . rootless", "podman rootless", name)
-                print "| " name " | " cell(engine, 12) " | " cell(engine, 13) " |"
+                print "| " name(engine) " | " cell(engine, 12) " | " cell(engine, 13) " |"
             }
             for (engine in engines) { print "no row for " engine | "cat >&2"; exit 1 }
         }'

@@ -73,6 +73,13 @@ impl<'a> Spec<'a> {
         self.annotations.iter().map(|(key, value)| (&**key, &**value))
     }
 
+    /// Whether a Kubernetes node's engine (containerd, CRI-O) marks this container as the one that only holds a pod's
+    /// namespaces: it is given the pod's annotations, too, and runs no program of the pod's.
+    pub fn is_sandbox(&self) -> bool {
+        const MARKS: [&str; 2] = ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"];
+        self.annotations().any(|(key, value)| MARKS.contains(&key) && value == "sandbox")
+    }
+
     /// The entries of `process.env`.
     pub fn env(&self) -> impl Iterator<Item = &str> {
         self.env.iter().map(|(_, entry)| &**entry)

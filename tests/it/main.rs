@@ -28,6 +28,7 @@ mod packaging;
 mod race;
 mod reflection;
 mod refusal;
+mod rootless;
 mod run_request;
 mod storage;
 mod strace;

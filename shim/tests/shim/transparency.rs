@@ -17,6 +17,20 @@ fn a_create_without_a_request_is_the_runtimes() {
 }
 
 #[test]
+fn a_pod_s_sandbox_gets_nothing_though_it_has_the_pod_s_annotations() {
+    for mark in ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"] {
+        let config = |kind| {
+            format!(r#"{{"process":{{"env":[]}},"annotations":{{"ampoule.dev/env.A":"sec_a","{mark}":"{kind}"}}}}"#)
+        };
+        let site = Site::new(&config("sandbox"));
+        assert_eq!(told(&text(&site.create().stdout), "first: "), config("sandbox"));
+        site.assert_pristine(&config("sandbox"));
+        // The pod's own containers ask.
+        assert_eq!(Site::new(&config("container")).create().status.code(), Some(1));
+    }
+}
+
+#[test]
 fn other_commands_are_the_runtimes_with_all_arguments() {
     let site = Site::new(CONFIG);
     for arguments in [vec![], vec!["--version"], vec!["--root", "/r", "state", "create"], vec!["exec", "c1", "", "a b"]]

@@ -36,7 +36,7 @@ pub(super) fn prepare(site: &mut Site) {
 }
 
 /// A program as that user starts it.
-pub(super) fn command_of(user: u32, program: &Path) -> Command {
+pub(crate) fn command_of(user: u32, program: &Path) -> Command {
     let mut command = Command::new(programs::system("setpriv", "util-linux"));
     command.arg(format!("--reuid={user}")).arg(format!("--regid={user}")).args(["--clear-groups", "--"]).arg(program);
     command

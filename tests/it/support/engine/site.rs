@@ -1,7 +1,7 @@
 //! A folder, namespaces and a runtime, bare or behind the shim.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -102,6 +102,9 @@ impl Site {
         let own = self.folder.path().join(".config/ampoule/shim.yaml");
         fs::create_dir_all(own.parent().expect("folder")).expect("folder");
         fs::rename(&path, &own).expect("settings");
+        for path in [self.folder.path().join(".config"), own.with_file_name(""), own.clone()] {
+            chown(path, Some(user), Some(user)).expect("owner");
+        }
         *path = own;
     }
 
