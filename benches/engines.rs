@@ -2,7 +2,9 @@
 //!
 //! podman's `--secret type=env` is the peer: it keeps the value in its storage, in the clear. Each round runs one container
 //! each way, in an order that turns from round to round, so that whatever else the machine does meets them all. Then a
-//! hundred runs at once, with the shim and without, the same way.
+//! hundred runs at once, with the shim and without, the same way; and fifty of `docker run`.
+//!
+//! `cargo bench --bench engines -- docker` measures only what is named, of `podman` and `docker`.
 #![allow(clippy::print_stdout, reason = "what a benchmark finds, it prints")]
 
 mod common;
@@ -17,11 +19,12 @@ use std::time::Instant;
 use common::{Sample, released_shim};
 use support::bundle::Request;
 use support::daemon::Daemon;
-use support::engine::{Engine, Kind, Podman, ShimSettings, Site};
+use support::engine::{Docker, Engine, Kind, Podman, ShimSettings, Site};
 use support::rig::temporary_folder;
 
 const ROUNDS: usize = 40;
 const AT_ONCE: usize = 100;
+const DOCKERS_AT_ONCE: usize = 50;
 const ROUNDS_AT_ONCE: usize = 3;
 const VALUE: &str = "a value of some thirty bytes...";
 
@@ -36,6 +39,17 @@ struct Way {
 }
 
 fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |name: &str| named.is_empty() || named.iter().any(|other| other == name);
+    if is_wanted("podman") {
+        podman();
+    }
+    if is_wanted("docker") {
+        docker();
+    }
+}
+
+fn podman() {
     println!("podman run, milliseconds; ratios to podman and the runtime alone");
     println!("{:8}  {:<28}  {:>8}  {:>8}  {:>12}  {:>5}", "runtime", "way", "median", "p10", "added median", "ratio");
     for kind in [Kind::Runc, Kind::Crun] {
@@ -48,8 +62,28 @@ fn main() {
             check(&podman, way);
         }
         one_after_another(&podman, &ways);
-        at_once(&podman, &[&ways[0], &ways[3]]);
+        let (without, with) = (&ways[0], &ways[3]);
+        let what = format!("{:8}  {AT_ONCE} at once, {} and {}", kind.name(), without.name, with.name);
+        at_once(&what, AT_ONCE, [&|| run(&podman, without), &|| run(&podman, with)]);
     }
+}
+
+fn docker() {
+    let folder = temporary_folder();
+    let daemon = Daemon::start(folder.path());
+    let settings = ShimSettings { program: released_shim(), socket: daemon.socket(), deadline: "30s" };
+    let docker = Docker::new(Site::new(folder, Kind::Runc, Some(&settings)));
+    let id = daemon.cli().add(VALUE);
+    let plain = Request::new(&["true"]);
+    let asking = plain.clone().env("A", &format!("ampoule://{id}"));
+    let what = format!("docker    {DOCKERS_AT_ONCE} at once, no secret and the shim, one secret");
+    at_once(
+        &what,
+        DOCKERS_AT_ONCE,
+        [&|| drop(docker.launch_on("runc", &["run", "--rm"], &plain).ok()), &|| {
+            drop(docker.launch(&["run", "--rm"], &asking).ok())
+        }],
+    );
 }
 
 fn ways(podman: &Podman, daemon: &Daemon) -> Vec<Way> {
@@ -122,9 +156,9 @@ fn one_after_another(podman: &Podman, ways: &[Way]) {
     }
 }
 
-fn at_once(podman: &Podman, ways: &[&Way; 2]) {
-    let all = |way: &Way| {
-        milliseconds(|| thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(|| run(podman, way))))))
+fn at_once(what: &str, count: usize, ways: [&(dyn Fn() + Sync); 2]) {
+    let all = |way: &(dyn Fn() + Sync)| {
+        milliseconds(|| thread::scope(|scope| (0..count).for_each(|_| drop(scope.spawn(way)))))
     };
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS_AT_ONCE {
@@ -134,11 +168,5 @@ fn at_once(podman: &Podman, ways: &[&Way; 2]) {
         }
     }
     let [without, with] = times.map(|times| Sample::new(times).median());
-    println!(
-        "{:8}  {AT_ONCE} at once: {without:.0} ms with {}, {with:.0} ms with {}: ratio {:.3}",
-        podman.site().kind.name(),
-        ways[0].name,
-        ways[1].name,
-        with / without
-    );
+    println!("{what}: {without:.0} ms and {with:.0} ms, ratio {:.3}", with / without);
 }

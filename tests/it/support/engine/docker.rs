@@ -87,8 +87,13 @@ impl Docker {
 
     /// `docker run` or `docker create` with these options.
     pub(crate) fn launch(&self, command: &[&str], request: &Request) -> Ran {
+        self.launch_on(RUNTIME, command, request)
+    }
+
+    /// The same on a runtime of this name, such as dockerd's own.
+    pub(crate) fn launch_on(&self, runtime: &str, command: &[&str], request: &Request) -> Ran {
         let mut docker = self.command(command);
-        docker.args(["--runtime", RUNTIME, "--network", "none", "--hostname", "test"]);
+        docker.args(["--runtime", runtime, "--network", "none", "--hostname", "test"]);
         for (name, value) in &request.env {
             docker.arg("--env").arg(format!("{name}={value}"));
         }
