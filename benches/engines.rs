@@ -80,9 +80,14 @@ fn docker() {
     at_once(
         &what,
         DOCKERS_AT_ONCE,
-        [&|| drop(docker.launch_on("runc", &["run", "--rm"], &plain).ok()), &|| {
-            drop(docker.launch(&["run", "--rm"], &asking).ok())
-        }],
+        [
+            &|| {
+                docker.launch_on("runc", &["run", "--rm"], &plain).ok();
+            },
+            &|| {
+                docker.launch(&["run", "--rm"], &asking).ok();
+            },
+        ],
     );
 }
 

@@ -7,7 +7,7 @@ use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
 /// Images, logs, events, Kubernetes manifests; the debug logs of Docker and containerd are in their folders.
-fn what_is_made_of_it_has_no_value<E: Engine>(rig: Rig<E>) {
+fn what_is_made_of_it_has_no_value<E: Engine>(rig: &mut Rig<E>) {
     let needle = Needle::random();
     let secret = rig.daemon.cli().add(needle.value());
     rig.engine.create("canary", &asking_twice(&rig.engine, &secret)).ok();

@@ -12,24 +12,24 @@ use crate::support::engine::{Engine, on_every_front_end};
 use crate::support::impostor::Impostor;
 use crate::support::rig::Rig;
 
-fn a_daemon_that_gives_nothing_is_named_in_the_error<E: Engine + 'static>(mut rig: Rig<E>) {
+fn a_daemon_that_gives_nothing_is_named_in_the_error<E: Engine + 'static>(rig: &mut Rig<E>) {
     rig.engine.site_mut().set_deadline("1s");
-    let request = asking(&rig);
+    let request = asking(rig);
     let socket = rig.daemon.socket();
     let user = rig.engine.site().user;
     let place = socket.to_str().expect("UTF-8");
 
     rig.daemon.signal(Signal::SIGSTOP);
-    refused(&rig, "the deadline is hit", &request, &[place, "in time", "deadline"]);
+    refused(rig, "the deadline is hit", &request, &[place, "in time", "deadline"]);
     rig.daemon.kill();
-    refused(&rig, "the daemon is down", &request, &[place, "ampoule serve"]);
+    refused(rig, "the daemon is down", &request, &[place, "ampoule serve"]);
 
     for (garbage, named) in
-        [("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ngarbage", "no Ampoule daemon"), ("\0garbage\r\n\r\n", "hung up")]
+        [("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ngarbage", "no Ampoule daemon"), ("garbage\r\n\r\n", "hung up")]
     {
         fs::remove_file(&socket).expect("socket");
         let _impostor = Impostor::answer(&socket, user, garbage);
-        refused(&rig, "garbage", &request, &[place, named]);
+        refused(rig, "garbage", &request, &[place, named]);
     }
 
     // Nothing is left that would be in the way.
@@ -40,8 +40,8 @@ fn a_daemon_that_gives_nothing_is_named_in_the_error<E: Engine + 'static>(mut ri
     assert!(ran.out().contains("A=alpha\0"), "{}", ran.out());
 }
 
-fn a_daemon_that_comes_back_or_is_slow_is_waited_for<E: Engine>(mut rig: Rig<E>) {
-    let request = asking(&rig);
+fn a_daemon_that_comes_back_or_is_slow_is_waited_for<E: Engine>(rig: &mut Rig<E>) {
+    let request = asking(rig);
     let (daemon, engine) = (&mut rig.daemon, &rig.engine);
     daemon.kill();
     let ran = thread::scope(|scope| {

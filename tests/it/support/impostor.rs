@@ -24,7 +24,7 @@ const SCRIPT: &str = r"
     while (accept(my $client, $listener)) {
         while (sysread($client, my $bytes, 4096)) {
             syswrite(STDOUT, $bytes);
-            if ($answer) { syswrite($client, pack('H*', $answer)); last }
+            if ($answer) { syswrite($client, $answer); last }
         }
     }
 ";
@@ -43,7 +43,7 @@ impl Impostor {
     fn start(socket: &Path, user: u32, answer: &str) -> Self {
         let mut perl = Command::new(programs::system("perl", "perl-base"));
         perl.args(["-e", SCRIPT]).arg(socket).arg(user.to_string());
-        perl.arg(answer.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+        perl.arg(answer);
         let job = Job::start(&mut perl, b"", Command::spawn);
         wait_until("the impostor listens", || {
             let sockets = std::fs::read_to_string("/proc/net/unix").expect("/proc/net/unix");

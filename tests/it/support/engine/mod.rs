@@ -129,7 +129,7 @@ macro_rules! on_runtimes_and_podman {
     };
 }
 
-/// The same for functions that take a `Rig` of any kind of engine that people use by its own command line.
+/// The same for functions that take a `&mut Rig` of any kind of engine that people use by its own command line.
 macro_rules! on_every_front_end {
     ($($case:ident),+ $(,)?) => {
         $crate::support::engine::on_front_end!(podman_crun, $($case),+);
@@ -145,7 +145,7 @@ macro_rules! on_front_end {
         mod $engine {
             $(#[test]
             fn $case() {
-                super::$case($crate::support::rig::Rig::$engine());
+                super::$case(&mut $crate::support::rig::Rig::$engine());
             })+
         }
     };
