@@ -10,6 +10,7 @@ mod login;
 mod output;
 mod remote;
 mod run_request;
+mod runtime;
 mod serve;
 mod tls;
 mod token;
@@ -53,6 +54,8 @@ enum Command {
     #[command(subcommand)]
     Tls(tls::Tls),
     RunRequest(run_request::RunRequest),
+    #[command(subcommand)]
+    Runtime(runtime::Runtime),
 }
 
 /// What a command works with.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
+        Command::Runtime(runtime) => runtime.run(&context).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| error.report())
 }
@@ -97,7 +101,9 @@ pub fn main() -> ExitCode {
 /// Whether it has nothing to do with a daemon elsewhere.
 fn is_of_this_host(command: &Command) -> bool {
     use audit::Audit::Verify;
-    matches!(command, Command::Serve(_) | Command::RunRequest(_) | Command::Tls(_) | Command::Audit(Verify(_)))
+
+    use Command::{Audit, RunRequest, Runtime, Serve, Tls};
+    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Tls(_) | Audit(Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.
