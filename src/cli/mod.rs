@@ -4,6 +4,7 @@
 
 mod audit;
 mod client;
+mod doctor;
 mod error;
 mod input;
 mod login;
@@ -56,6 +57,7 @@ enum Command {
     RunRequest(run_request::RunRequest),
     #[command(subcommand)]
     Runtime(runtime::Runtime),
+    Doctor(doctor::Doctor),
 }
 
 /// What a command works with.
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
         Command::Runtime(runtime) => runtime.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(doctor) => doctor.run(&context),
     };
     done.unwrap_or_else(|error| error.report())
 }
@@ -102,8 +105,8 @@ pub fn main() -> ExitCode {
 fn is_of_this_host(command: &Command) -> bool {
     use audit::Audit::Verify;
 
-    use Command::{Audit, RunRequest, Runtime, Serve, Tls};
-    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Tls(_) | Audit(Verify(_)))
+    use Command::{Audit, Doctor, RunRequest, Runtime, Serve, Tls};
+    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Doctor(_) | Tls(_) | Audit(Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.

@@ -89,6 +89,16 @@ impl Environment {
         self.path("AMPOULE_SHIM_CONFIG").is_some()
     }
 
+    /// The shim's settings file.
+    pub(super) fn shim_config(&self) -> PathBuf {
+        self.path("AMPOULE_SHIM_CONFIG").unwrap_or(Path::new("/etc/ampoule/shim.yaml")).to_owned()
+    }
+
+    /// The user whom the process runs as.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// The daemon elsewhere that existing clients are told to call.
     pub(super) fn endpoint(&self) -> Result<Option<Endpoint>, ConfigError> {
         let expected = || "https://HOST or https://HOST:PORT".to_owned();

@@ -29,6 +29,7 @@ mod race;
 mod reflection;
 mod refusal;
 mod run_request;
+mod runtime_install;
 mod storage;
 mod strace;
 mod strangers_on_the_bundle;
