@@ -13,7 +13,7 @@ packages="g++"
 # The scripts' lint.
 packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
-packages="$packages runc crun podman conmon uidmap busybox-static"
+packages="$packages runc crun podman conmon uidmap busybox-static docker.io containerd"
 # The same engines of another generation are in Debian 13.
 packages="$packages debootstrap"
 # What tests watch, isolate and imitate processes with.

@@ -151,7 +151,7 @@ fn what_was_changed_meanwhile_stays() {
 #[test]
 fn what_is_malformed_is_named_with_its_place_and_left_alone() {
     for (engine, name, text, place) in [
-        ("docker", "daemon.json", "{\n  \"debug\": true,\n  \"hush\": \"s3cr3t\"x\n}", ":3:21: "),
+        ("docker", "daemon.json", "{\n  \"debug\": true,\n  \"hush\": \"s3cr3t\"x\n}", ":3:19: "),
         ("docker", "daemon.json", "{\"runtimes\": [\"s3cr3t\"]}", ":1:14: `runtimes` is not an object"),
         ("containerd", "config.toml", "version = 2\nhush = s3cr3t\n", ":2:8: "),
         ("containerd", "config.toml", "[plugins.cri]\n", ":1:1: the layout is not of version 2 or 3"),

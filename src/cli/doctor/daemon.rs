@@ -26,7 +26,7 @@ pub(super) fn check(context: &Context) -> Vec<Check> {
     let is_well = health.remedy.is_empty();
     let mut checks = vec![health];
     if is_well {
-        checks.push(program(&socket));
+        checks.extend(program(&socket));
     }
     checks.extend(access(context, &socket));
     checks.push(root_key(context, is_well));
@@ -48,21 +48,20 @@ fn health(socket: &Path) -> Check {
     }
 }
 
-/// Whether the daemon is the one that is installed, as far as this user may see.
-fn program(socket: &Path) -> Check {
+/// Whether the daemon's program is still there, if this user may see that.
+fn program(socket: &Path) -> Option<Check> {
     const NAME: &str = "daemon program";
-    let pid = UnixStream::connect(socket).ok().and_then(|peer| getsockopt(&peer, PeerCredentials).ok());
-    let program = pid.and_then(|peer| fs::read_link(format!("/proc/{}/exe", peer.pid())).ok());
-    // By systemd's socket it is systemd that listens.
-    let program = program.map(|path| path.display().to_string()).filter(|path| path.contains("/ampoule"));
-    match program {
-        Some(path) if path.ends_with(" (deleted)") => {
-            let message = "the daemon runs a program that was replaced since".to_owned();
-            Check::warn(NAME, message, "Restart it: `systemctl restart ampoule`.")
-        }
-        Some(path) => Check::ok(NAME, path),
-        None => Check::ok(NAME, "not to be seen from here".to_owned()),
+    let peer = getsockopt(&UnixStream::connect(socket).ok()?, PeerCredentials).ok()?;
+    let program = fs::read_link(format!("/proc/{}/exe", peer.pid())).ok()?.display().to_string();
+    if !program.contains("/ampoule") {
+        // By systemd's socket it is systemd that listens.
+        return None;
     }
+    if program.ends_with(" (deleted)") {
+        let message = "the daemon runs a program that was replaced since".to_owned();
+        return Some(Check::warn(NAME, message, "Restart it: `systemctl restart ampoule`."));
+    }
+    Some(Check::ok(NAME, program))
 }
 
 /// Who may connect, and who could put another socket in its place.

@@ -31,7 +31,7 @@ impl Install {
             return print(&format!("Nothing is to be changed: {path} has {added} already\n{notes}"));
         }
         let difference = difference(&file, before.as_deref(), Some(&after));
-        let restart = target.restart();
+        let restart = target.after_install();
         if dry_run {
             return print(&format!("{difference}Nothing was written (--dry-run)\n{restart}\n{notes}"));
         }

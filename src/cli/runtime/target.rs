@@ -101,12 +101,21 @@ impl Target {
         if self.engine == Engine::Containerd { containerd::notes(text) } else { Vec::new() }
     }
 
-    /// What makes the engine read its settings again.
-    pub(super) fn restart(&self) -> &'static str {
+    /// What has the engine know of runtimes that were added.
+    pub(super) fn after_install(&self) -> &'static str {
         match (self.engine, self.rootless) {
-            (Engine::Podman, _) => "Nothing is to be restarted: podman reads it each time",
             (Engine::Docker, false) => "Next: systemctl reload docker",
             (Engine::Docker, true) => "Next: systemctl --user reload docker",
+            _ => self.after_uninstall(),
+        }
+    }
+
+    /// What has the engine forget them.
+    pub(super) fn after_uninstall(&self) -> &'static str {
+        match (self.engine, self.rootless) {
+            (Engine::Podman, _) => "Nothing is to be restarted: podman reads it each time",
+            // A reload without the key changes nothing (seen with 20.10 and 26.1), and a restart may stop containers.
+            (Engine::Docker, _) => "Nothing is to be restarted now: Docker forgets them at its next start",
             (Engine::Containerd, false) => "Next: systemctl restart containerd (containers go on)",
             (Engine::Containerd, true) => "Next: systemctl --user restart containerd (containers go on)",
         }

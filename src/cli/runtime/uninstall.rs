@@ -42,7 +42,7 @@ impl Uninstall {
         let outcome = outcome(&target, &before, backup, &registered).map_err(at_fault)?;
         let (Outcome::Restored(after) | Outcome::Cleaned(after)) = &outcome;
         let difference = difference(&file, Some(&before), after.as_deref());
-        let restart = target.restart();
+        let restart = target.after_uninstall();
         if dry_run {
             return print(&format!("{difference}Nothing was written (--dry-run)\n{restart}\n"));
         }

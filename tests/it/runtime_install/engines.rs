@@ -29,7 +29,7 @@ impl Machine {
         let daemon = Daemon::start(folder.path());
         let installed = Installed::below(folder.path());
         let podman = Podman::new(Site::new(folder, kind, None));
-        own_etc(&podman.site().realm);
+        podman.site().realm.own_etc();
         let machine = Self { daemon, installed, podman };
         // What the test's podman needs on any machine, now as the machine's administrator would say it.
         let settings = fs::read(machine.podman.site().folder().join("containers.conf")).expect("containers.conf");
@@ -65,12 +65,6 @@ impl Machine {
         let _ = fs::remove_file(out.join("env"));
         (ran, seen)
     }
-}
-
-/// Puts a copy of `/etc` over it.
-fn own_etc(realm: &Realm) {
-    let copy = "mount -t tmpfs tmpfs /mnt && cp -a /etc/. /mnt/ && mount --bind /mnt /etc && umount /mnt";
-    realm.run(Command::new("/bin/sh").args(["-c", copy])).ok();
 }
 
 fn podman_starts_containers_by_the_shim_until_uninstall(kind: Kind) {
@@ -117,9 +111,12 @@ fn docker_knows_the_runtimes_after_a_reload() {
     );
     let file = path("daemon.json");
     fs::write(&file, &text).expect("daemon.json");
-    let mut dockerd = Command::new(programs::system("dockerd", "docker.io"));
-    dockerd.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").arg("--config-file").arg(&file);
-    let docker = realm.start(&mut dockerd, b"");
+    let start = || {
+        let mut dockerd = Command::new(programs::system("dockerd", "docker.io"));
+        dockerd.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").arg("--config-file").arg(&file);
+        realm.start(&mut dockerd, b"")
+    };
+    let docker = start();
     let runtimes = || {
         let mut curl = Command::new(programs::system("curl", "curl"));
         curl.args(["--silent", "--unix-socket"]).arg(path("docker.sock")).arg("http://docker/info");
@@ -131,9 +128,9 @@ fn docker_knows_the_runtimes_after_a_reload() {
     let ampoule = |command| {
         let args = ["runtime", command, "--engine", "docker", "--file", file.to_str().expect("UTF-8")];
         realm.run(&mut installed.command(&args)).ok();
-        docker.signal(Signal::SIGHUP);
     };
     ampoule("install");
+    docker.signal(Signal::SIGHUP);
     wait_until("Docker knows the runtimes", || runtimes()["ampoule"].is_object());
     for (name, link) in
         [("ampoule", "ampoule-runc"), ("ampoule-runc", "ampoule-runc"), ("ampoule-crun", "ampoule-crun")]
@@ -141,8 +138,12 @@ fn docker_knows_the_runtimes_after_a_reload() {
         assert_eq!(runtimes()[name]["path"], installed.program(link).to_str().expect("UTF-8"), "{name}");
     }
     ampoule("uninstall");
-    wait_until("Docker has forgotten them", || runtimes()["ampoule"].is_null());
     assert_eq!(fs::read_to_string(&file).expect("daemon.json"), text);
+    docker.signal(Signal::SIGTERM);
+    docker.wait();
+    let _docker = start();
+    wait_until("dockerd answers again", || runtimes().is_object());
+    assert!(runtimes()["ampoule"].is_null());
 }
 
 #[test]
