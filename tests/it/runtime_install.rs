@@ -255,6 +255,14 @@ fn a_user_s_own_settings_are_where_the_user_has_them() {
 }
 
 #[test]
+fn a_file_may_be_named_from_where_one_is() {
+    let bench = Bench::new();
+    let mut ampoule = bench.installed.command(&["runtime", "install", "--engine", "docker", "--file", "daemon.json"]);
+    process::run(ampoule.current_dir(bench.etc()), b"").ok();
+    assert_eq!(bench.status("docker", "daemon.json")[0]["runtimes"][0]["name"], "ampoule");
+}
+
+#[test]
 fn a_link_stays_a_link() {
     let bench = Bench::new();
     fs::create_dir(bench.file("real")).expect("folder");

@@ -34,7 +34,7 @@ pub(super) fn add(text: &str, links: &Links) -> Result<String, Fault> {
 pub(super) fn remove(text: &str) -> Result<String, Fault> {
     let root = Object::whole(text)?;
     if let Some((at, value)) = root.get("default-runtime")
-        && NAMES.iter().any(|(name, _)| Value::from(*name).to_string() == value)
+        && serde_json::from_str::<String>(value).is_ok_and(|value| NAMES.iter().any(|(name, _)| *name == value))
     {
         return Err(Fault::at(text, at, "`default-runtime` is one of these: name another one first".to_owned()));
     }

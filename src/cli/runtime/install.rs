@@ -25,7 +25,7 @@ impl Install {
         let text = before.as_deref().unwrap_or_default();
         let after = target.add(text, &links).map_err(at_fault)?;
         let added = names(&target.registered(&after).map_err(at_fault)?);
-        let notes: String = target.notes(&after).iter().map(|note| format!("Note: {note}\n")).collect();
+        let notes = target.notes(&after).iter().map(|note| format!("Note: {note}\n")).collect::<Vec<_>>().concat();
         let path = file.path().display();
         if before.as_deref() == Some(after.as_str()) {
             return print(&format!("Nothing is to be changed: {path} has {added} already\n{notes}"));

@@ -47,7 +47,7 @@ impl Lists {
         for (key, list) in [(JSON, &mut self.json), (NO_CGROUP, &mut self.no_cgroup)] {
             let Some(set) = engine.get(key).and_then(Item::as_array) else { continue };
             // podman 5: `{append = true}` among the texts.
-            if !set.iter().any(|item| item.is_inline_table()) {
+            if !set.iter().any(toml_edit::Value::is_inline_table) {
                 list.clear();
             }
             list.extend(toml::texts(set));
