@@ -65,6 +65,7 @@ impl Target {
             reason: format!("nobody knows where your own settings of {} are", engine.name()),
             remedy: "Set HOME, or name the file with --file.".to_owned(),
         })?;
+        let path = std::path::absolute(&path).map_err(|error| CliError::Read { path, error })?;
         let lists =
             if engine == Engine::Podman { lists_before(&path, rootless, environment) } else { Lists::default() };
         Ok(Self { engine, rootless, path, lists })
