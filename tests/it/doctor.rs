@@ -140,6 +140,9 @@ fn a_shim_that_needs_libraries_is_noticed() {
     let (level, says) = if is_static(&programs::shim()) { ("ok", "static") } else { ("warn", "is not static") };
     host.expect("shim", level, says);
     fs::remove_file(&shim).expect("link");
+    symlink(programs::system("busybox", "busybox-static"), &shim).expect("link");
+    host.expect("shim", "ok", "ampoule-shim, static");
+    fs::remove_file(&shim).expect("link");
     fs::write(&shim, "#!/bin/sh\n").expect("script");
     host.expect("shim", "fail", "no program for this machine");
 }
