@@ -110,7 +110,7 @@ pub(super) fn remove(text: &str, lists: &Lists) -> Result<Option<String>, Fault>
 }
 
 /// podman would find no runtime any more.
-fn refuse_default(text: &str) -> Result<(), Fault> {
+pub(super) fn refuse_default(text: &str) -> Result<(), Fault> {
     let Ok(document) = toml_edit::Document::parse(text) else { return Ok(()) };
     let runtime = document.get("engine").and_then(|engine| engine.get("runtime"));
     match runtime {

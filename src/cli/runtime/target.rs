@@ -29,6 +29,8 @@ pub(in crate::cli) struct Target {
     pub(super) path: PathBuf,
     /// podman's lists as they are without our drop-in.
     lists: Lists,
+    /// What else podman reads.
+    others: Vec<PathBuf>,
 }
 
 impl Engine {
@@ -66,9 +68,12 @@ impl Target {
             remedy: "Set HOME, or name the file with --file.".to_owned(),
         })?;
         let path = std::path::absolute(&path).map_err(|error| CliError::Read { path, error })?;
-        let lists =
-            if engine == Engine::Podman { lists_before(&path, rootless, environment) } else { Lists::default() };
-        Ok(Self { engine, rootless, path, lists })
+        let files = if engine == Engine::Podman { podman_files(rootless, environment) } else { Vec::new() };
+        let lists = lists_before(&path, &files);
+        // What a file elsewhere has is not what podman reads by itself.
+        let others = if files.contains(&path) { files } else { Vec::new() };
+        let others = others.into_iter().filter(|file| *file != path).collect();
+        Ok(Self { engine, rootless, path, lists, others })
     }
 
     /// The text with our runtimes in it; an absent file's is empty.
@@ -87,6 +92,15 @@ impl Target {
             Engine::Docker => docker::remove(text).map(Some),
             Engine::Containerd => containerd::remove(text).map(Some),
         }
+    }
+
+    /// Fails while another file than ours makes one of ours podman's default, without which podman starts nothing.
+    pub(super) fn refuse_default(&self) -> Result<(), CliError> {
+        for path in &self.others {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            podman::refuse_default(&text).map_err(|fault| CliError::Place(format!("{}:{fault}", path.display())))?;
+        }
+        Ok(())
     }
 
     pub(super) fn registered(&self, text: &str) -> Result<Vec<Registered>, Fault> {
@@ -123,14 +137,19 @@ impl Target {
     }
 }
 
-/// podman's lists, of the files that it reads before this one.
-fn lists_before(path: &Path, rootless: bool, environment: &Environment) -> Lists {
-    let mut lists = Lists::default();
+/// What podman reads, in its order.
+fn podman_files(rootless: bool, environment: &Environment) -> Vec<PathBuf> {
     let own = rootless.then(|| environment.config_dir("containers")).flatten();
     let folders = [PathBuf::from("/usr/share/containers"), PathBuf::from("/etc/containers")].into_iter().chain(own);
-    let files = folders.flat_map(|folder| [vec![folder.join("containers.conf")], drop_ins(&folder)].concat());
-    let is_same = |file: &PathBuf| file == path || file.file_name().is_some_and(|name| name == DROP_IN);
-    for file in files.take_while(|file| file != path).filter(|file| !is_same(file)) {
+    folders.flat_map(|folder| [vec![folder.join("containers.conf")], drop_ins(&folder)].concat()).collect()
+}
+
+/// podman's lists, of the files that it reads before this one.
+fn lists_before(path: &Path, files: &[PathBuf]) -> Lists {
+    let mut lists = Lists::default();
+    // The machine's drop-in of ours repeats what it found too.
+    let is_ours = |file: &PathBuf| file.file_name().is_some_and(|name| name == DROP_IN);
+    for file in files.iter().take_while(|file| *file != path).filter(|file| !is_ours(file)) {
         lists.read(&fs::read_to_string(file).unwrap_or_default());
     }
     lists

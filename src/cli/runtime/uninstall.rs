@@ -38,6 +38,7 @@ impl Uninstall {
         if registered.is_empty() {
             return nothing();
         }
+        target.refuse_default()?;
         let backup = file.backup()?;
         let outcome = outcome(&target, &before, backup, &registered).map_err(at_fault)?;
         let (Outcome::Restored(after) | Outcome::Cleaned(after)) = &outcome;

@@ -87,6 +87,11 @@ fn podman_starts_containers_by_the_shim_until_uninstall(kind: Kind) {
     ran.ok();
     assert!(seen.contains(&asking), "{seen:?}");
 
+    let default = machine.etc().join("containers/containers.conf.d/zz.conf");
+    fs::write(&default, format!("[engine]\nruntime = \"{runtime}\"\n")).expect("zz.conf");
+    let ran = machine.ampoule(&["runtime", "uninstall", "--engine", "podman"]);
+    assert!(ran.code() == 1 && ran.err().contains("zz.conf:2:11: `runtime` is one of these"), "{}", ran.err());
+    fs::remove_file(default).expect("zz.conf");
     machine.ampoule(&["runtime", "uninstall", "--engine", "podman"]).ok();
     assert_eq!(snapshot(&machine.etc()), original);
     assert_ne!(machine.run(&runtime, &asking).0.code(), 0, "podman still knows {runtime}");
