@@ -255,6 +255,24 @@ fn a_user_s_own_settings_are_where_the_user_has_them() {
 }
 
 #[test]
+fn podman_s_lists_are_those_of_the_files_before_ours() {
+    let bench = Bench::new();
+    let folder = bench.file("containers/containers.conf.d");
+    fs::create_dir_all(&folder).expect("folder");
+    for (name, runtime) in [("aa.conf", "before"), ("zz.conf", "after")] {
+        let text = format!("[engine]\nruntime_supports_json = [\"{runtime}\"]\n");
+        fs::write(folder.join(name), text).expect("drop-in");
+    }
+    let install = || {
+        let mut ampoule = bench.installed.command(&["runtime", "install", "--engine", "podman", "--rootless"]);
+        process::run(ampoule.env("XDG_CONFIG_HOME", bench.etc()), b"").ok().out()
+    };
+    let said = install();
+    assert!(said.contains("runtime_supports_json = [\"before\", \"ampoule-runc\", \"ampoule-crun\"]"), "{said}");
+    assert!(install().starts_with("Nothing is to be changed: "));
+}
+
+#[test]
 fn a_file_may_be_named_from_where_one_is() {
     let bench = Bench::new();
     let mut ampoule = bench.installed.command(&["runtime", "install", "--engine", "docker", "--file", "daemon.json"]);

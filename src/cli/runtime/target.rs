@@ -157,9 +157,13 @@ fn lists_before(path: &Path, files: &[PathBuf]) -> Lists {
 
 /// In the order in which podman reads them.
 fn drop_ins(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder.join("containers.conf.d")).into_iter().flatten().flatten();
+    let folder = folder.join("containers.conf.d");
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> =
         entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "conf")).collect();
+    // Ours has its place also before it is there.
+    files.push(folder.join(DROP_IN));
     files.sort();
+    files.dedup();
     files
 }
