@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ampoule_proto::call::{self, CallError};
 use buffa::Message;
@@ -37,6 +38,7 @@ pub(super) mod method {
     pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";
     pub(in crate::cli) const CREATE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/CreateRevokableToken";
     pub(in crate::cli) const LIST_TOKENS: &str = "/namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens";
+    pub(in crate::cli) const CHECK_HEALTH: &str = "/grpc.health.v1.Health/Check";
     pub(in crate::cli) const REVOKE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/RevokeRevokableToken";
 }
 
@@ -61,6 +63,17 @@ impl Client {
             }
         };
         Ok(Self { way, token: file.map(|file| Token::read(&file)).transpose()? })
+    }
+
+    /// Calls a method of the daemon at this socket, but waits no longer than this: then there is no answer.
+    pub(super) fn call_within<Q: Message, A: Message>(
+        socket: &Path,
+        limit: Duration,
+        method: &'static str,
+        request: &Q,
+    ) -> Result<Option<A>, CliError> {
+        let call = async { tokio::time::timeout(limit, call::unary(socket, method, &[], request)).await };
+        Ok(runtime()?.block_on(call).ok().transpose()?)
     }
 
     /// Fails if nobody listens.

@@ -4,12 +4,14 @@
 
 mod audit;
 mod client;
+mod doctor;
 mod error;
 mod input;
 mod login;
 mod output;
 mod remote;
 mod run_request;
+mod runtime;
 mod serve;
 mod tls;
 mod token;
@@ -53,6 +55,9 @@ enum Command {
     #[command(subcommand)]
     Tls(tls::Tls),
     RunRequest(run_request::RunRequest),
+    #[command(subcommand)]
+    Runtime(runtime::Runtime),
+    Doctor(doctor::Doctor),
 }
 
 /// What a command works with.
@@ -90,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
+        Command::Runtime(runtime) => runtime.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(doctor) => doctor.run(&context),
     };
     done.unwrap_or_else(|error| error.report())
 }
@@ -97,7 +104,9 @@ pub fn main() -> ExitCode {
 /// Whether it has nothing to do with a daemon elsewhere.
 fn is_of_this_host(command: &Command) -> bool {
     use audit::Audit::Verify;
-    matches!(command, Command::Serve(_) | Command::RunRequest(_) | Command::Tls(_) | Command::Audit(Verify(_)))
+
+    use Command::{Audit, Doctor, RunRequest, Runtime, Serve, Tls};
+    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Doctor(_) | Tls(_) | Audit(Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.

@@ -43,7 +43,7 @@ impl Environment {
         if self.uid == 0 {
             return Some(PathBuf::from("/etc/ampoule/ampoule.yaml"));
         }
-        xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config", OWN).map(|folder| folder.join("ampoule.yaml"))
+        self.config_dir(OWN).map(|folder| folder.join("ampoule.yaml"))
     }
 
     pub(super) fn state_dir(&self) -> Option<PathBuf> {
@@ -55,6 +55,11 @@ impl Environment {
 
     pub(super) fn socket(&self) -> PathBuf {
         self.run_dir().join("ampoule.sock")
+    }
+
+    /// The user's own settings of this program.
+    pub fn config_dir(&self, program: &str) -> Option<PathBuf> {
+        xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config", program)
     }
 
     /// Where what lives as long as the machine runs is kept: `/run/ampoule`, or the user's own.
@@ -84,6 +89,16 @@ impl Environment {
         self.path("AMPOULE_SHIM_CONFIG").is_some()
     }
 
+    /// The shim's settings file.
+    pub(super) fn shim_config(&self) -> PathBuf {
+        self.path("AMPOULE_SHIM_CONFIG").unwrap_or(Path::new("/etc/ampoule/shim.yaml")).to_owned()
+    }
+
+    /// The user whom the process runs as.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// The daemon elsewhere that existing clients are told to call.
     pub(super) fn endpoint(&self) -> Result<Option<Endpoint>, ConfigError> {
         let expected = || "https://HOST or https://HOST:PORT".to_owned();
@@ -107,8 +122,7 @@ impl Environment {
 
     /// The user's own one of these.
     pub(super) fn own_token_file(&self) -> Option<PathBuf> {
-        let folder = xdg(self.path("XDG_CONFIG_HOME"), self.path("HOME"), ".config", "ns");
-        folder.map(|folder| folder.join("token.json"))
+        self.config_dir("ns").map(|folder| folder.join("token.json"))
     }
 
     /// Whether the user asked for no colours (<https://no-color.org>).

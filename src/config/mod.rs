@@ -10,6 +10,7 @@ mod flags;
 mod grants;
 mod network;
 mod remote;
+mod shim;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use flags::{ClientFlags, Flags};
 pub use grants::Grants;
 pub use network::{Limits, ListenSettings, TlsSettings};
 pub use remote::{Destination, Endpoint, InvalidEndpoint, RemoteFlags, token_file};
+pub use shim::ShimSettings;
 
 use file::File;
 

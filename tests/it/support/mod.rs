@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod foreign;
 pub(crate) mod gate;
 pub(crate) mod impostor;
+pub(crate) mod installed;
 pub(crate) mod log;
 pub(crate) mod network;
 pub(crate) mod process;

@@ -1,0 +1,16 @@
+//! The folder of what must not outlive the machine's running.
+
+use super::super::volatile::is_in_memory;
+use super::{Check, Context};
+
+/// The run directory, or the nearest folder above that is there.
+pub(super) fn check(context: &Context) -> Vec<Check> {
+    const NAME: &str = "run directory";
+    let run = context.environment.run_dir();
+    let there = run.ancestors().find(|folder| folder.is_dir());
+    if there.is_some_and(is_in_memory) {
+        return vec![Check::ok(NAME, format!("{} is in memory", run.display()))];
+    }
+    let message = format!("{} is on a disk, where what a crash leaves stays", run.display());
+    vec![Check::warn(NAME, message, "Mount a tmpfs on /run; for a user's own, set XDG_RUNTIME_DIR to a folder of one.")]
+}

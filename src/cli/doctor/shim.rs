@@ -1,0 +1,83 @@
+//! The shim, its settings, and the runtimes that it becomes.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::runtime::own_folder;
+use super::elf::{self, Linking};
+use super::version;
+use super::{Check, Context};
+use crate::config::{ShimSettings, client_socket};
+
+const INSTALL: &str = "Install Ampoule with `make build install`, and call the ampoule that it installed.";
+/// How the shim calls them in its errors.
+const SETTINGS: &str = "the shim's settings";
+
+pub(super) fn check(context: &Context) -> Vec<Check> {
+    let folder = own_folder().unwrap_or_default();
+    let shim = folder.join("ampoule-shim");
+    let mut checks = vec![program(&shim)];
+    let mut settings = None;
+    let mut runtimes = Vec::new();
+    for name in ["runc", "crun"] {
+        let link = folder.join(format!("ampoule-{name}"));
+        if !fs::canonicalize(&link).is_ok_and(|path| fs::canonicalize(&shim).is_ok_and(|shim| path == shim)) {
+            checks.push(Check::fail("shim", format!("{} does not lead to the shim", link.display()), INSTALL));
+            continue;
+        }
+        match version::ask(&link) {
+            Ok(said) => runtimes.push(version::judge(name, &link, &said)),
+            Err(why) if why.contains(SETTINGS) => settings = Some(why),
+            Err(why) => runtimes.push(missing(name, &why)),
+        }
+    }
+    checks.push(judge_settings(context, settings));
+    if !runtimes.is_empty() && runtimes.iter().all(|check| !check.remedy.is_empty() && check.message.starts_with(NONE))
+    {
+        checks.push(Check::fail("runtime", "there is neither runc nor crun".to_owned(), "Install one of them."));
+    }
+    checks.extend(runtimes);
+    checks
+}
+
+fn program(shim: &Path) -> Check {
+    let place = shim.display();
+    match elf::linking(shim) {
+        Ok(Linking::Static) => Check::ok("shim", format!("{place}, static")),
+        Ok(Linking::Dynamic) => {
+            let message =
+                format!("{place} is not static: each container starts later, and none while a library is replaced");
+            Check::warn("shim", message, INSTALL)
+        }
+        Ok(Linking::Unknown) => Check::fail("shim", format!("{place} is no program for this machine"), INSTALL),
+        Err(_) => Check::fail("shim", format!("{place} is not there"), INSTALL),
+    }
+}
+
+const NONE: &str = "the shim finds none";
+
+fn missing(name: &str, why: &str) -> Check {
+    let why = why.trim_start_matches("ampoule: ");
+    Check::warn(name, format!("{NONE}: {why}"), &format!("Install {name} if you want containers to run by it."))
+}
+
+/// `fault` is what the shim says of them.
+fn judge_settings(context: &Context, fault: Option<String>) -> Check {
+    const NAME: &str = "shim settings";
+    let settings = ShimSettings::find(&context.environment);
+    let file = settings.path.display();
+    if let Some(fault) = fault {
+        let message = fault.trim_start_matches("ampoule: ").to_owned();
+        return Check::fail(NAME, message, &format!("Correct {file}; its keys are in docs/settings.md."));
+    }
+    let Some(asked) = settings.socket else {
+        return Check::warn(NAME, format!("{file} can't be read"), "Look at it as the user who starts containers.");
+    };
+    match client_socket(&context.environment, &context.flags) {
+        Ok(own) if own != asked => {
+            let message = format!("the shim asks at {}, this command at {}", asked.display(), own.display());
+            Check::warn(NAME, message, &format!("Set `socket:` in {file}, or give --socket."))
+        }
+        _ => Check::ok(NAME, format!("{file}: it asks at {}", asked.display())),
+    }
+}
