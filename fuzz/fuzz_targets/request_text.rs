@@ -20,6 +20,20 @@ fuzz_target!(|data: &[u8]| {
             _ => return,
         }
     }
+    match request::parse_files(annotations.clone()) {
+        Ok(files) => {
+            let apart = |at: usize| files[at + 1..].iter().all(|other| !other.path.collides(&files[at].path));
+            // Every pair of a thousand would take too long.
+            assert!(files.len() <= MOST && (0..files.len().min(8)).all(apart));
+            assert!(
+                files.iter().all(|file| file.path.as_str().starts_with('/') && !file.path.as_str().contains("/../"))
+            );
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!text.contains(char::is_control), "an error is one line: {text:?}");
+        }
+    }
     match request::parse(annotations, environment) {
         Ok(requests) => {
             let names: HashSet<_> = requests.iter().map(|request| request.name.as_str()).collect();

@@ -1,12 +1,14 @@
 //! What a container may ask for: annotations under `ampoule.dev/` and environment values `ampoule://…`.
 //!
-//! [`parse`] is the whole grammar. It does no I/O and keeps nothing: the shim, the command line and the fuzzers call it
-//! with what stands in an OCI specification (`annotations` and `process.env` of runtime-spec 1.0.2, config.md).
+//! [`parse`] is the grammar of variables, [`parse_files`] that of files; whoever starts a container needs both. They do no
+//! I/O and keep nothing: the shim, the command line and the fuzzers call them with what stands in an OCI specification
+//! (`annotations` and `process.env` of runtime-spec 1.0.2, config.md).
 //!
 //! Nothing is skipped silently: a container that would start without what it asked for must not start at all.
 
 mod container;
 mod error;
+mod file;
 pub mod json;
 
 #[cfg(test)]
@@ -19,6 +21,7 @@ use std::str::FromStr;
 use crate::id::{EnvName, InvalidId, InvalidVersion, ObjectId, Version, excerpt};
 
 pub use error::{Fault, RequestError};
+pub use file::{FILES, FileName, FilePath, FileRequest, InvalidFileName, InvalidFilePath, parse_files};
 
 /// What the keys of our annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "ampoule.dev/";
@@ -32,7 +35,8 @@ pub const ENV_PREFIX: &str = "ampoule.dev/env.";
 pub const FILE_PREFIX: &str = "ampoule.dev/file.";
 /// What an environment value begins with that is a reference.
 pub const SCHEME: &str = "ampoule://";
-/// How many variables one container may ask for; `ampoule.v1.ResolveRequest` takes no more references.
+/// How many variables, and how many files, one container may ask for; `ampoule.v1.ResolveRequest` takes no more
+/// references.
 pub const MOST: usize = 1024;
 
 /// One variable that a container asked for.
@@ -149,8 +153,8 @@ impl From<EnvName> for VariableName {
     }
 }
 
-/// Everything that a container asks for, in the order of the specification: first the references in its environment
-/// list, then its annotations. Empty if it asks for nothing.
+/// Every variable that a container asks for, in the order of the specification: first the references in its environment
+/// list, then its annotations. Empty if it asks for none; files are for [`parse_files`].
 ///
 /// ```
 /// use ampoule_proto::request::parse;
@@ -213,8 +217,10 @@ impl Asked {
             let reference = value.parse().map_err(|fault| Fault::Reference(fault).at(key))?;
             return self.add(key.to_owned(), name.into(), Source::Secret(reference));
         }
-        let fault = if key.starts_with(FILE_PREFIX) { Fault::File } else { Fault::UnknownAnnotation };
-        Err(fault.at(format!("{ANNOTATION_PREFIX}{}", excerpt(tail))))
+        if key.starts_with(FILE_PREFIX) {
+            return Ok(());
+        }
+        Err(Fault::UnknownAnnotation.at(format!("{ANNOTATION_PREFIX}{}", excerpt(tail))))
     }
 
     fn add(&mut self, place: String, name: VariableName, source: Source) -> Result<(), RequestError> {

@@ -10,6 +10,7 @@
 //! Unsafe code is in `sys` alone.
 
 mod error;
+mod files;
 mod guard;
 mod helper;
 mod lock;
@@ -37,6 +38,7 @@ use crate::runtime::Runtime;
 use crate::spec::Edits;
 
 pub use error::DeliverError;
+pub(crate) use files::make as make_files;
 pub use place::{Locked, Place, Reading};
 use serve::Delivery;
 

@@ -23,6 +23,7 @@ use nix::unistd::getpid;
 use crate::config::{Environment, Settings};
 use crate::deliver::{DeliverError, hide_memory};
 use crate::error::Error;
+use crate::files::Files;
 use crate::spec::{Edits, MOST_BYTES, Spec, SpecError, mentions_us};
 use crate::{client, descriptor, inject, report};
 
@@ -67,6 +68,9 @@ fn fill() -> Result<(), HookError> {
     }
     let spec = Spec::parse(&text).map_err(Error::from)?;
     let requests = spec.requests().map_err(Error::from)?;
+    if !Files::of(&spec)?.is_empty() {
+        return Err(HookError::Files);
+    }
     if requests.is_empty() {
         return write(&text);
     }
@@ -135,6 +139,11 @@ enum HookError {
     Bundle(#[from] bundle::BundleError),
     #[error(transparent)]
     Scrub(#[from] scrub::ScrubError),
+    #[error(
+        "the container asks for secrets as files, which a hook can't make; the container was not created: use ampoule-shim \
+         as its runtime"
+    )]
+    Files,
     #[error("the configuration can't be read from standard input ({0}): the hook is for podman's `precreate` stage")]
     Input(io::Error),
     #[error("the configuration is larger than {} MiB", MOST_BYTES >> 20)]

@@ -13,6 +13,7 @@ use crate::config::{Environment, Settings};
 use crate::deliver::{self, Locked, Place, Reading};
 use crate::descriptor;
 use crate::error::Error;
+use crate::files::Files;
 use crate::phase;
 use crate::runtime::Runtime;
 use crate::spec::{Edits, Spec, mentions_us};
@@ -42,7 +43,8 @@ pub fn create(
         return unlocked(place, args, runtime);
     }
     let requests = spec.requests()?;
-    if requests.is_empty() {
+    let files = Files::of(&spec)?;
+    if requests.is_empty() && files.is_empty() {
         return unlocked(place, args, runtime);
     }
     if runtime.reads_again() && !settings.allow_runtimes.iter().any(|name| name == runtime.name()) {
@@ -55,8 +57,9 @@ pub fn create(
         edits.keep_from_hooks()?;
     }
     deliver::hide_memory()?;
-    let references = references(&requests);
-    let values = if references.is_empty() {
+    let mut references = references(&requests);
+    references.extend(files.references());
+    let mut values = if references.is_empty() {
         Vec::new()
     } else {
         let container = descriptor::describe(args, place.bundle(), runtime, &spec);
@@ -64,6 +67,7 @@ pub fn create(
         checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
     };
     phase::at("resolved");
+    files.make(&mut values, &mut edits, &run_dir)?;
     edits.set_env(&assigned(requests, values));
     Ok(deliver::deliver(&place, edits, runtime, args, &run_dir, deadline)?)
 }
@@ -83,6 +87,7 @@ pub(crate) fn references(requests: &[Request]) -> Vec<SecretReference> {
         name: name.as_str().to_owned(),
         object_id: reference.object.to_string(),
         version: reference.version.map(|version| version.to_string()).unwrap_or_default(),
+        ..SecretReference::default()
     };
     let secret = |request: &Request| match &request.source {
         Source::Secret(reference) => Some(wire(&request.name, reference)),

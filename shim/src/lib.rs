@@ -10,6 +10,7 @@ pub mod config;
 pub mod deliver;
 pub mod descriptor;
 pub mod error;
+mod files;
 pub mod hook;
 pub mod inject;
 pub mod phase;

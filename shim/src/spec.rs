@@ -4,19 +4,22 @@
 //! the engine wrote them, byte for byte.
 
 mod edit;
+mod owner;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
 
 use ampoule_proto::request::json::{Members, Text};
-use ampoule_proto::request::{self, Request, RequestError};
+use ampoule_proto::request::{self, FileRequest, Request, RequestError};
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub use edit::Edits;
+pub use owner::Owner;
 
 /// The largest config.json that is read.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -63,7 +66,15 @@ impl<'a> Spec<'a> {
         Ok(spec)
     }
 
-    /// What the container asks for.
+    /// Refuses files where the specification mounts something itself, or above that.
+    pub fn check_places(&self, files: &[FileRequest]) -> Result<(), SpecError> {
+        let taken = self.mount_destinations()?;
+        let is_taken = |file: &&FileRequest| taken.iter().any(|path| path.starts_with(file.path.as_str()));
+        let mounted = |file: &FileRequest| SpecError::Mounted { key: file.key(), path: file.path.to_string() };
+        files.iter().find(is_taken).map_or(Ok(()), |file| Err(mounted(file)))
+    }
+
+    /// The variables that the container asks for.
     pub fn requests(&self) -> Result<Vec<Request>, RequestError> {
         request::parse(self.annotations(), self.env.iter().map(|(_, entry)| &**entry))
     }
@@ -99,6 +110,26 @@ impl<'a> Spec<'a> {
             let source = Object::read("mounts", raw).ok()?.member("source").ok()??;
             read::<Text<'a>>(source, "mounts", "a list of mounts").ok().map(|Text(source)| source)
         })
+    }
+
+    /// Where the specification mounts something, in the container.
+    fn mount_destinations(&self) -> Result<Vec<PathBuf>, SpecError> {
+        let Some(list) = self.top.member("mounts")? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for raw in read::<Vec<&RawValue>>(list, "mounts", "a list")? {
+            let Some(raw) = Object::read("mounts", raw)?.member("destination")? else { continue };
+            let Text(path) = read(raw, "mounts", "a list of mounts")?;
+            let mut place = PathBuf::from("/");
+            for part in Path::new(&*path).components() {
+                match part {
+                    Component::Normal(name) => place.push(name),
+                    Component::ParentDir => drop(place.pop()),
+                    _ => {}
+                }
+            }
+            found.push(place);
+        }
+        Ok(found)
     }
 
     fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
@@ -202,4 +233,30 @@ pub enum SpecError {
     /// There is no process whose environment could be filled.
     #[error("config.json asks for secrets and has no process: remove the request or add the process")]
     NoProcess,
+    /// Something is mounted where a file is asked for, or below that.
+    #[error(
+        "{key}: something else is mounted at {path}, or below it; the container was not created: name another place by \
+         the annotation ampoule.dev/file.NAME.path"
+    )]
+    Mounted {
+        /// The annotation.
+        key: String,
+        /// The place of the file.
+        path: String,
+    },
+    /// The user namespace has no such user or group.
+    #[error("the container's user namespace has no user or group {id}, who its files would belong to: map it")]
+    Unmapped {
+        /// The user or group, in the container.
+        id: u32,
+    },
+    /// Who has the user namespace is not to be told.
+    #[error(
+        "whose the container's files would be can't be told, in the user namespace {path}: use one of its own, or one by \
+         /proc/PID/ns/user"
+    )]
+    Joined {
+        /// The namespace.
+        path: String,
+    },
 }

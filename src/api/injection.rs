@@ -6,7 +6,7 @@ use ampoule_proto::messages::ampoule::v1::{
 use ampoule_proto::services::ampoule_v1::InjectionService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
 
-use super::convert::{field, optional_version, secret_text};
+use super::convert::{field, optional, optional_version, secret_text};
 use super::{error::connect_error, principal};
 use crate::domain::Container;
 use crate::vault::{Reference, Resolved, Vault};
@@ -49,6 +49,7 @@ fn reference((place, wire): (usize, SecretReference)) -> Result<Reference, Conne
         object: field(&format!("references[{place}].object_id"), &wire.object_id)?,
         version: optional_version(&format!("references[{place}].version"), &wire.version)?,
         name: wire.name,
+        path: optional(&format!("references[{place}].path"), &wire.path)?,
     })
 }
 

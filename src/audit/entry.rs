@@ -5,7 +5,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::authz::{Action, Permission};
 use crate::domain::{
-    Caller, Container, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, TokenName, VaultId, Version,
+    Caller, Container, FilePath, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, TokenName, VaultId,
+    Version,
 };
 
 /// One access, before the log has given it a time and a place.
@@ -147,6 +148,8 @@ impl Outcome {
 pub struct Attributes {
     /// The variable that a value goes into.
     pub variable: Option<String>,
+    /// The file in the container that a value goes into.
+    pub file: Option<FilePath>,
     /// How many things a list held, or an order for many met.
     pub count: Option<usize>,
     /// The container that values are for.
@@ -297,6 +300,9 @@ impl Serialize for Written<'_> {
         map.serialize_entry("request_id", &self.request.request.to_string())?;
         if let Some(variable) = &self.attributes.variable {
             map.serialize_entry("variable", variable)?;
+        }
+        if let Some(file) = &self.attributes.file {
+            map.serialize_entry("file", file.as_str())?;
         }
         if let Some(count) = self.attributes.count {
             map.serialize_entry("count", &count)?;

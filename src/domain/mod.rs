@@ -12,6 +12,7 @@ mod vault_id;
 
 pub use actor::{ActorId, InvalidActorId};
 pub use ampoule_proto::id::{EnvName, InvalidId, InvalidLabel, InvalidVersion, Label, ObjectId, Version};
+pub use ampoule_proto::request::FilePath;
 pub use ampoule_proto::secret::SecretBytes;
 pub use caller::{Caller, Identity, InvalidTokenId, Origin, Peer, RequestId, TokenId};
 pub use container::{Container, InvalidContainer};

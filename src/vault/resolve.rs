@@ -3,14 +3,16 @@
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Action, Principal, Resource};
-use crate::domain::{Container, Object, ObjectId, SecretBytes, Version};
+use crate::domain::{Container, FilePath, Object, ObjectId, SecretBytes, Version};
 use crate::store::{ReadTx, StoreError, StoredVersion};
 
 /// One value that a container asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// The variable that the value goes into.
+    /// The variable or file that the value goes into.
     pub name: String,
+    /// The path of a file in the container; `None` for a variable.
+    pub path: Option<FilePath>,
     /// The secret.
     pub object: ObjectId,
     /// A pinned version, or the current one.
@@ -20,6 +22,11 @@ pub struct Reference {
 impl Reference {
     /// The most references of one request.
     pub const MOST: usize = 1024;
+
+    /// What a container's owner knows it by.
+    fn shown(&self) -> &str {
+        self.path.as_ref().map_or(&self.name, FilePath::as_str)
+    }
 }
 
 /// One value and where it came from.
@@ -65,7 +72,7 @@ impl Vault {
         let failures: Vec<_> = references
             .iter()
             .zip(&opened)
-            .filter_map(|(r, o)| Some((r.name.clone(), r.object.clone(), o.as_ref().err()?.to_string())))
+            .filter_map(|(r, o)| Some((r.shown().to_owned(), r.object.clone(), o.as_ref().err()?.to_string())))
             .map(altered)
             .collect();
         if !failures.is_empty() {
@@ -97,7 +104,9 @@ impl Vault {
         refused.attributes.count = Some(references.len());
         refused.attributes.container = Some(container.clone());
         self.record(refused).await?;
-        Err(Error::Unresolved(references.iter().map(|r| (r.name.clone(), Refusal::forbidden(&r.object))).collect()))
+        Err(Error::Unresolved(
+            references.iter().map(|r| (r.shown().to_owned(), Refusal::forbidden(&r.object))).collect(),
+        ))
     }
 
     /// The log said that these would be opened; now it says that they were not.
@@ -107,7 +116,7 @@ impl Vault {
         references: &[Reference],
         failures: Vec<(String, Refusal)>,
     ) -> Result<T, Error> {
-        let altered = |r: &Reference| failures.iter().any(|(name, _)| *name == r.name);
+        let altered = |r: &Reference| failures.iter().any(|(shown, _)| shown == r.shown());
         let entries: Vec<Entry> = references
             .iter()
             .enumerate()
@@ -148,7 +157,10 @@ impl Asked {
     /// An entry; the first of a request says all that is known of the container, the others which one it is.
     fn with(&self, place: usize, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
         let mut entry = entry(self.principal.caller(), Action::Inject, Some(&reference.object), version, outcome);
-        entry.attributes.variable = Some(reference.name.clone());
+        match &reference.path {
+            None => entry.attributes.variable = Some(reference.name.clone()),
+            Some(path) => entry.attributes.file = Some(path.clone()),
+        }
         let container = if place == 0 { self.container.clone() } else { self.container.in_short() };
         entry.attributes.container = Some(container);
         entry
@@ -162,7 +174,7 @@ fn complete(references: &[Reference], found: Vec<Found>) -> Result<Vec<(Object, 
     for (reference, found) in references.iter().zip(found) {
         match found {
             Ok(found) => whole.push(found),
-            Err(refusal) => failures.push((reference.name.clone(), refusal)),
+            Err(refusal) => failures.push((reference.shown().to_owned(), refusal)),
         }
     }
     if failures.is_empty() { Ok(whole) } else { Err(Error::Unresolved(failures)) }
@@ -182,10 +194,11 @@ fn check(references: &[Reference]) -> Result<(), Error> {
             return Err(Error::Invalid(format!("references[{place}].name is no variable name")));
         }
     }
-    let mut names: Vec<&str> = references.iter().map(|r| r.name.as_str()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::Invalid(format!("variable {} is asked for twice", pair[0]))),
-        None => Ok(()),
+    let mut places: Vec<_> = references.iter().map(|r| (r.path.is_some(), r.shown())).collect();
+    places.sort_unstable();
+    match places.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some([(false, name), _]) => Err(Error::Invalid(format!("variable {name} is asked for twice"))),
+        Some([(true, path), _]) => Err(Error::Invalid(format!("file {path} is asked for twice"))),
+        _ => Ok(()),
     }
 }

@@ -180,6 +180,8 @@ fn a_bundle_on_a_disk_gets_no_value(kind: Kind) {
     let secret = hooked.daemon.cli().add(needle.value());
     let request = Request::printing_environment().env("A", &format!("ampoule://{secret}"));
     hooked.refused(&request, &["to a disk", "storage/overlay-containers/", "ampoule-shim", "allow_plaintext_bundle"]);
+    let file = Request::new(&["true"]).annotation("ampoule.dev/file.A", &secret);
+    hooked.refused(&file, &["as files", "ampoule-shim"]);
     assert!(hooked.daemon.cli().injections().is_empty(), "the vault was asked");
     // Who asks for nothing is not in the way.
     hooked.launch(&["run", "--rm"], &Request::new(&["true"])).ok();

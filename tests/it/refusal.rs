@@ -72,7 +72,7 @@ fn malformed_requests(rig: &Rig) {
     for reference in ["ampoule://", "ampoule://sec_", "ampoule://tok_a", "ampoule://sec_a@", "ampoule://sec_a@0"] {
         refused(rig, reference, &Request::printing_environment().env("TOKEN", reference), &["TOKEN"]);
     }
-    for unknown in ["ampoule.dev/file.TOKEN", "ampoule.dev/envvars", "ampoule.dev/"] {
+    for unknown in ["ampoule.dev/files.TOKEN", "ampoule.dev/envvars", "ampoule.dev/"] {
         refused(rig, unknown, &with(unknown, KNOWN), &[unknown]);
     }
     // The vault was not even asked.

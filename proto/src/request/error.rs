@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{ANNOTATION_PREFIX, CONTAINER_REQUEST, ENV_PREFIX, ENV_VARS, InvalidReference, MOST, VariableName};
+use super::{
+    ANNOTATION_PREFIX, CONTAINER_REQUEST, ENV_PREFIX, ENV_VARS, FILE_PREFIX, FileName, FilePath, InvalidFileName,
+    InvalidFilePath, InvalidReference, MOST, VariableName,
+};
 use crate::id::InvalidEnvName;
 
 /// A request that the container can't be given, and where it stands.
@@ -70,9 +73,23 @@ pub enum Fault {
     Nul,
     /// The annotation is under our prefix and means nothing.
     UnknownAnnotation,
-    /// The annotation asks for a file.
-    File,
-    /// The container asks for more than [`MOST`] variables.
+    /// No file can have this name.
+    FileName(InvalidFileName),
+    /// No file can be there.
+    FilePath(InvalidFilePath),
+    /// The annotation says where a file is to be that isn't asked for.
+    PathAlone {
+        /// The file.
+        name: FileName,
+    },
+    /// Another file is at this place, above it or below it.
+    SamePlace {
+        /// The annotation of the other one.
+        first: String,
+        /// Where this one would be.
+        path: FilePath,
+    },
+    /// The container asks for more than [`MOST`] variables or files.
     TooMany,
 }
 
@@ -99,10 +116,18 @@ impl fmt::Display for Fault {
             Self::Nul => f.write_str("the value has a NUL byte, which no environment variable can hold"),
             Self::UnknownAnnotation => write!(
                 f,
-                "unknown annotation under {ANNOTATION_PREFIX}: expected {ENV_VARS}, {CONTAINER_REQUEST} or {ENV_PREFIX}NAME"
+                "unknown annotation under {ANNOTATION_PREFIX}: expected {ENV_VARS}, {CONTAINER_REQUEST}, {ENV_PREFIX}NAME or {FILE_PREFIX}NAME"
             ),
-            Self::File => write!(f, "secrets as files are not available yet: ask for a variable by {ENV_PREFIX}NAME"),
-            Self::TooMany => write!(f, "a container can ask for at most {MOST} variables"),
+            Self::FileName(fault) => fault.fmt(f),
+            Self::FilePath(fault) => fault.fmt(f),
+            Self::PathAlone { name } => write!(
+                f,
+                "nothing asks for a file {name}: add {FILE_PREFIX}{name}; a file's name can't end in .path itself"
+            ),
+            Self::SamePlace { first, path } => {
+                write!(f, "{path} is the place of another file, or above or below it, by {first}: name another place")
+            }
+            Self::TooMany => write!(f, "a container can ask for at most {MOST} variables and files"),
         }
     }
 }

@@ -123,7 +123,6 @@ fn every_refusal_names_its_key() {
         (CONTAINER_REQUEST, "[]", "ampoule.dev/container-request: expected an object"),
         (CONTAINER_REQUEST, r#"{"environmnt":{}}"#, "ampoule.dev/container-request.environmnt: unknown key"),
         (CONTAINER_REQUEST, r#"{"environment":{"":"x"}}"#, "ampoule.dev/container-request.environment.: "),
-        ("ampoule.dev/file.CERT", "sec_a", "ampoule.dev/file.CERT: secrets as files"),
         ("ampoule.dev/env_vars", "[]", "ampoule.dev/env_vars: unknown annotation"),
         ("ampoule.dev/", "", "ampoule.dev/: unknown annotation"),
     ] {

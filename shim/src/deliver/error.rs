@@ -60,10 +60,26 @@ pub enum DeliverError {
         /// Why it wasn't.
         errno: Errno,
     },
+    /// The files can't be made.
+    #[error(
+        "the shim can't {step} for the container's files ({}): it must run as root, of the host or of a user namespace, \
+         with a run directory that it can write",
+        errno.desc()
+    )]
+    Files {
+        /// What was to be done.
+        step: &'static str,
+        /// Why it wasn't.
+        errno: Errno,
+    },
 }
 
 impl DeliverError {
     pub(super) fn step(step: &'static str) -> impl Fn(Errno) -> Self {
         move |errno| Self::Step { step, errno }
+    }
+
+    pub(super) fn files(step: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self::Files { step, errno }
     }
 }

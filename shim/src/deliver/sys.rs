@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -47,6 +48,18 @@ pub(super) fn exchange(directory: BorrowedFd<'_>, one: &CStr, other: &CStr) -> n
     // SAFETY: the descriptor is borrowed and both names end in NUL, for as long as the call takes.
     let result =
         unsafe { libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE) };
+    Errno::result(result).map(drop)
+}
+
+/// `move_mount(2)` with `MOVE_MOUNT_SET_GROUP`: what is mounted on one mount comes to the other one too, as it does between
+/// the first and those that it shares mounts with already. Since Linux 5.15.
+pub(super) fn share_mounts(with: &File, own: &File) -> nix::Result<()> {
+    // linux/mount.h; not every libc has them.
+    const SET_GROUP: libc::c_uint = 0x100;
+    const EMPTY_PATHS: libc::c_uint = 0x4 | 0x40;
+    let (with, own, flags, empty) = (with.as_raw_fd(), own.as_raw_fd(), SET_GROUP | EMPTY_PATHS, c"".as_ptr());
+    // SAFETY: both descriptors are borrowed and the text lives for ever.
+    let result = unsafe { libc::syscall(libc::SYS_move_mount, with, empty, own, empty, flags) };
     Errno::result(result).map(drop)
 }
 

@@ -60,11 +60,22 @@ impl<'s> Edits<'s> {
             self.set_member(&hooks, stage, format!("[{hook}]").as_bytes());
             return Ok(());
         };
-        let others = read::<Vec<&RawValue>>(list, "hooks", "an object of lists")?;
-        let end = self.spec.range(list.get()).end - 1;
-        let comma = if others.is_empty() { "" } else { "," };
-        self.made.push((end..end, Zeroizing::new(format!("{comma}{hook}").into_bytes())));
-        Ok(())
+        self.append(list, "hooks", &hook)
+    }
+
+    /// Binds files into the container, each (source, destination) read-only, after its other mounts.
+    pub fn bind<'m>(&mut self, files: impl Iterator<Item = (&'m Path, &'m str)>) -> Result<(), SpecError> {
+        const OPTIONS: [&str; 6] = ["bind", "ro", "nosuid", "nodev", "noexec", "private"];
+        let mount = |(source, destination): (&Path, &str)| {
+            let source = source.to_string_lossy();
+            serde_json::json!({"destination": destination, "type": "bind", "source": source, "options": OPTIONS})
+        };
+        let mounts = files.map(|file| mount(file).to_string()).collect::<Vec<_>>().join(",");
+        let Some(list) = self.spec.top.member("mounts")? else {
+            self.set_member(&self.spec.top, "mounts", format!("[{mounts}]").as_bytes());
+            return Ok(());
+        };
+        self.append(list, "mounts", &mounts)
     }
 
     /// Puts back what stood in `process.env`: `NAME=text`, or `NAME` for a variable that was not there.
@@ -141,6 +152,15 @@ impl<'s> Edits<'s> {
         let mut list = List::with_capacity(kept + 2);
         self.spec.env.iter().for_each(|(raw, _)| list.raw(raw.get().as_bytes()));
         list.finish()
+    }
+
+    /// Adds elements at the end of a list.
+    fn append(&mut self, list: &RawValue, path: &'static str, elements: &str) -> Result<(), SpecError> {
+        let others = read::<Vec<&RawValue>>(list, path, "made of lists")?;
+        let end = self.spec.range(list.get()).end - 1;
+        let comma = if others.is_empty() { "" } else { "," };
+        self.made.push((end..end, Zeroizing::new(format!("{comma}{elements}").into_bytes())));
+        Ok(())
     }
 
     fn set_member(&mut self, object: &Object<'_>, name: &str, value: &[u8]) {

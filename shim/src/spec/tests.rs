@@ -1,5 +1,7 @@
 use super::*;
 
+use std::path::Path;
+
 use ampoule_proto::request::VariableName;
 use ampoule_proto::secret::SecretBytes;
 
@@ -133,5 +135,37 @@ fn damaged_specifications_never_panic() {
                 edits.apply();
             }
         }
+    }
+}
+
+fn bound(text: &str) -> Result<String, SpecError> {
+    let spec = Spec::parse(text.as_bytes())?;
+    let mut edits = Edits::new(&spec)?;
+    edits.bind([(Path::new("/run/x \"y\"/0"), "/run/secrets/A")].into_iter())?;
+    Ok(String::from_utf8(edits.apply().to_vec()).expect("UTF-8"))
+}
+
+#[test]
+fn files_are_bound_after_other_mounts() {
+    let options = ["bind", "ro", "nosuid", "nodev", "noexec", "private"];
+    let file = serde_json::json!(
+        {"destination": "/run/secrets/A", "type": "bind", "source": "/run/x \"y\"/0", "options": options}
+    );
+    for (text, head) in [
+        (
+            r#"{"process":{},"mounts":[ {"destination" : "/proc"} ]}"#,
+            r#"{"process":{},"mounts":[ {"destination" : "/proc"} ,{"#,
+        ),
+        (r#"{"process":{},"mounts":[]}"#, r#"{"process":{},"mounts":[{"#),
+        (r#"{"process":{},"mounts":null}"#, r#"{"process":{},"mounts":[{"#),
+        (r#"{"process":{}}"#, r#"{"mounts":[{"#),
+    ] {
+        let bound = bound(text).expect(text);
+        assert!(bound.starts_with(head), "{bound}");
+        let parsed: serde_json::Value = serde_json::from_str(&bound).expect("JSON");
+        assert_eq!(parsed["mounts"].as_array().and_then(|mounts| mounts.last()), Some(&file));
+    }
+    for text in [r#"{"process":{},"mounts":{}}"#, r#"{"process":{},"mounts":[],"Mounts":[]}"#] {
+        assert!(bound(text).is_err(), "{text}");
     }
 }

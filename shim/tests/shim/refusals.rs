@@ -70,7 +70,8 @@ fn requests_that_are_malformed() {
     for (config, part) in [
         (r#"{"process":{"env":["A=ampoule://nope"]}}"#, "process.env[0] (A)"),
         (r#"{"process":{},"annotations":{"ampoule.dev/env-vars":"[{]"}}"#, "ampoule.dev/env-vars: not valid JSON"),
-        (r#"{"process":{},"annotations":{"ampoule.dev/file.X":"sec_a"}}"#, "ampoule.dev/file.X"),
+        (r#"{"process":{},"annotations":{"ampoule.dev/file.X":"nope"}}"#, "ampoule.dev/file.X: "),
+        (r#"{"process":{},"annotations":{"ampoule.dev/file.X.path":"/x"}}"#, "nothing asks for a file X"),
         (r#"{"process":{"env":["A=ampoule://sec_a"]}"#, "config.json is not valid JSON at line 1"),
         (r#"{"annotations":{"\u0061mpoule.dev/env.A":"nope"}}"#, "ampoule.dev/env.A"),
     ] {

@@ -139,7 +139,8 @@ fn row(item: &Item) -> [String; 7] {
     };
     let who = ["/actor/id", "/actor/uid", "/actor/address"].map(text).into_iter().find(|text| !text.is_empty());
     let actor = format!("{} {}", text("/actor/type"), who.unwrap_or_default()).trim_end().to_owned();
-    let details = ["variable", "container_id", "engine", "count"].map(|key| (key, text(&format!("/attributes/{key}"))));
+    let details =
+        ["variable", "file", "container_id", "engine", "count"].map(|key| (key, text(&format!("/attributes/{key}"))));
     let details = details.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={value}"));
     let detail = details.collect::<Vec<_>>().join(" ");
     let seconds = text("/at").split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned() + "Z";

@@ -12,7 +12,14 @@ pub(crate) struct Request {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) annotations: Vec<(String, String)>,
     pub(crate) terminal: bool,
+    /// The user and group of the process.
+    pub(crate) user: (u32, u32),
+    /// Whether it has a user namespace, whose user 0 is [`FIRST_ID`] outside.
+    pub(crate) user_namespace: bool,
 }
+
+/// What user and group 0 of a user namespace are outside of it.
+pub(crate) const FIRST_ID: u32 = 100_000;
 
 /// The two variables that engines and runtimes add if they are missing: given, so that nothing is added.
 const USUAL: [(&str, &str); 2] = [("PATH", "/bin"), ("HOME", "/tmp")];
@@ -50,11 +57,18 @@ impl Request {
         let env: Vec<String> = self.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let annotations: serde_json::Map<String, Value> =
             self.annotations.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
+        let mut namespaces = vec!["pid", "ipc", "uts", "mount", "network"];
+        let mut mappings = json!([]);
+        if self.user_namespace {
+            namespaces.push("user");
+            mappings = json!([{"containerID": 0, "hostID": FIRST_ID, "size": 65536}]);
+        }
+        let namespaces: Vec<Value> = namespaces.into_iter().map(|kind| json!({ "type": kind })).collect();
         json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": self.terminal,
-                "user": {"uid": 0, "gid": 0},
+                "user": {"uid": self.user.0, "gid": self.user.1},
                 "args": self.args,
                 "env": env,
                 "cwd": "/",
@@ -72,7 +86,9 @@ impl Request {
             "annotations": annotations,
             "linux": {
                 "cgroupsPath": cgroup,
-                "namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "network"}]
+                "namespaces": namespaces,
+                "uidMappings": mappings,
+                "gidMappings": mappings
             }
         })
     }

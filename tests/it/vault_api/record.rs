@@ -14,6 +14,7 @@ use crate::support::search::Needle;
 use crate::support::wire::messages::{condition, labelled, reference, revealable, secret};
 use crate::support::wire::{Client, Protocol};
 
+use ampoule_proto::messages::ampoule::v1::SecretReference;
 use ampoule_proto::messages::namespace::stdlib::label_filter_entry::LabelFilterOp::EXIST;
 
 const UNKNOWN: &str = "sec_abcdefghijklmnopqrst";
@@ -69,6 +70,33 @@ fn every_access_has_one_entry() {
     assert_eq!(describe(&open), [line("describe", &at(&open, 1), "", "ok")]);
     let entries = added(&client, || client.update(&open, "gamma", ""));
     assert_eq!(entries, [line("update", &open, "", "deleted")]);
+}
+
+#[test]
+fn a_file_is_told_by_its_path() {
+    let (_served, client) = start();
+    let id = client.add("alpha");
+    let file = |path: &str| SecretReference { path: path.to_owned(), ..reference("A", &id) };
+    // A file and a variable may have one name, and files in different places too.
+    let asked = vec![reference("A", &id), file("/run/secrets/A"), file("/etc/a")];
+    let before = client.audit().len();
+    let resolved = client.resolve(asked).expect("resolved");
+    assert_eq!(resolved.iter().map(|secret| secret.name.as_str()).collect::<Vec<_>>(), ["A", "A", "A"]);
+    let told = |key: &str| -> Vec<Value> {
+        client.audit()[before..].iter().map(|entry| entry["attributes"][key].clone()).collect()
+    };
+    assert_eq!(told("variable"), [json!("A"), Value::Null, Value::Null]);
+    assert_eq!(told("file"), [Value::Null, json!("/run/secrets/A"), json!("/etc/a")]);
+
+    for path in ["etc/a", "/", "/a/../b", "/a\nb"] {
+        let refused = client.resolve(vec![file(path)]).expect_err(path).message;
+        assert!(refused.contains("references[0].path"), "{refused}");
+    }
+    let twice = client.resolve(vec![file("/a"), file("/a")]).expect_err("twice").message;
+    assert!(twice.contains("file /a is asked for twice"), "{twice}");
+    let unknown = SecretReference { path: "/run/secrets/B".to_owned(), ..reference("B", UNKNOWN) };
+    let refused = client.resolve(vec![unknown]).expect_err("unknown").message;
+    assert!(refused.contains("/run/secrets/B: "), "{refused}");
 }
 
 #[test]

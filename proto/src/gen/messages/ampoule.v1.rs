@@ -259,7 +259,7 @@ pub const __CONTAINER_DESCRIPTOR_JSON_ANY: ::buffa::type_registry::JsonAnyEntry 
 #[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(feature = "json", serde(default))]
 pub struct SecretReference {
-    /// Where the value goes: the environment variable's name.
+    /// Where the value goes: the environment variable's name, or the file's.
     ///
     /// Field 1: `name`
     #[cfg_attr(
@@ -296,6 +296,18 @@ pub struct SecretReference {
         )
     )]
     pub version: ::buffa::alloc::string::String,
+    /// Of a file, its absolute path in the container; empty means a variable.
+    ///
+    /// Field 4: `path`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "path",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub path: ::buffa::alloc::string::String,
 }
 impl ::core::fmt::Debug for SecretReference {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -303,6 +315,7 @@ impl ::core::fmt::Debug for SecretReference {
             .field("name", &self.name)
             .field("object_id", &self.object_id)
             .field("version", &self.version)
+            .field("path", &self.path)
             .finish()
     }
 }
@@ -342,6 +355,9 @@ impl ::buffa::Message for SecretReference {
         if !self.version.is_empty() {
             size += 1u64 + ::buffa::types::string_encoded_len(&self.version) as u64;
         }
+        if !self.path.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.path) as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
@@ -359,6 +375,9 @@ impl ::buffa::Message for SecretReference {
         }
         if !self.version.is_empty() {
             ::buffa::types::put_string_field(3u32, &self.version, buf);
+        }
+        if !self.path.is_empty() {
+            ::buffa::types::put_string_field(4u32, &self.path, buf);
         }
     }
     fn merge_field(
@@ -393,6 +412,13 @@ impl ::buffa::Message for SecretReference {
                 )?;
                 ::buffa::types::merge_string(&mut self.version, buf)?;
             }
+            4u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.path, buf)?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -403,6 +429,7 @@ impl ::buffa::Message for SecretReference {
         self.name.clear();
         self.object_id.clear();
         self.version.clear();
+        self.path.clear();
     }
 }
 #[cfg(feature = "json")]
@@ -2885,7 +2912,7 @@ pub mod __buffa {
         /// One value that a container asked for.
         #[derive(Clone, Debug, Default)]
         pub struct SecretReferenceView<'a> {
-            /// Where the value goes: the environment variable's name.
+            /// Where the value goes: the environment variable's name, or the file's.
             ///
             /// Field 1: `name`
             pub name: &'a str,
@@ -2897,6 +2924,10 @@ pub mod __buffa {
             ///
             /// Field 3: `version`
             pub version: &'a str,
+            /// Of a file, its absolute path in the container; empty means a variable.
+            ///
+            /// Field 4: `path`
+            pub path: &'a str,
         }
         impl<'a> ::buffa::MessageView<'a> for SecretReferenceView<'a> {
             type Owned = super::super::SecretReference;
@@ -2955,6 +2986,13 @@ pub mod __buffa {
                         )?;
                         view.version = ::buffa::types::borrow_str(&mut cur)?;
                     }
+                    4u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.path = ::buffa::types::borrow_str(&mut cur)?;
+                    }
                     _ => {
                         ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
                     }
@@ -2984,6 +3022,7 @@ pub mod __buffa {
                     name: self.name.to_string(),
                     object_id: self.object_id.to_string(),
                     version: self.version.to_string(),
+                    path: self.path.to_string(),
                     ..::core::default::Default::default()
                 })
             }
@@ -3007,6 +3046,9 @@ pub mod __buffa {
                         += 1u64
                             + ::buffa::types::string_encoded_len(&self.version) as u64;
                 }
+                if !self.path.is_empty() {
+                    size += 1u64 + ::buffa::types::string_encoded_len(&self.path) as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
@@ -3025,6 +3067,9 @@ pub mod __buffa {
                 }
                 if !self.version.is_empty() {
                     ::buffa::types::put_string_field(3u32, &self.version, buf);
+                }
+                if !self.path.is_empty() {
+                    ::buffa::types::put_string_field(4u32, &self.path, buf);
                 }
             }
         }
@@ -3055,6 +3100,9 @@ pub mod __buffa {
                 }
                 if !::buffa::json_helpers::skip_if::is_empty_str(self.version) {
                     __map.serialize_entry("version", self.version)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.path) {
+                    __map.serialize_entry("path", self.path)?;
                 }
                 __map.end()
             }
@@ -3151,7 +3199,7 @@ pub mod __buffa {
             pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
                 self.0.into_bytes()
             }
-            /// Where the value goes: the environment variable's name.
+            /// Where the value goes: the environment variable's name, or the file's.
             ///
             /// Field 1: `name`
             #[must_use]
@@ -3171,6 +3219,13 @@ pub mod __buffa {
             #[must_use]
             pub fn version(&self) -> &'_ str {
                 self.0.reborrow().version
+            }
+            /// Of a file, its absolute path in the container; empty means a variable.
+            ///
+            /// Field 4: `path`
+            #[must_use]
+            pub fn path(&self) -> &'_ str {
+                self.0.reborrow().path
             }
         }
         impl ::core::convert::From<::buffa::OwnedView<SecretReferenceView<'static>>>

@@ -31,6 +31,11 @@ pub(crate) trait Engine {
     /// Creates, starts, waits for the end and removes; the output is the container's.
     fn run(&self, request: &Request) -> Ran;
 
+    /// The same for a container whose output must not be lost; as standard output, whichever way it came out.
+    fn run_printing(&self, request: &Request) -> Ran {
+        self.run(request)
+    }
+
     /// The same for a container that prints its environment; as standard output, whichever way it came out.
     fn run_printing_environment(&self, request: &Request) -> Ran {
         self.run(request)

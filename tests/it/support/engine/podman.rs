@@ -1,12 +1,12 @@
 //! podman with storage, configuration and runtime of the test's own.
 
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Engine, IMAGE, Kind, Site, archive, rootless};
-use crate::support::bundle::Request;
+use crate::support::bundle::{FIRST_ID, Request};
 use crate::support::process::Ran;
 use crate::support::programs;
 
@@ -104,6 +104,18 @@ impl Podman {
         places
     }
 
+    /// Runs a container that leaves its output in `/out`.
+    fn run_to_file(&self, name: &str, request: &Request) -> Ran {
+        let out = self.site.folder().join("out");
+        fs::create_dir_all(&out).expect("folder");
+        fs::set_permissions(&out, Permissions::from_mode(0o777)).expect("for any user");
+        let volume = format!("{}:/out", out.display());
+        let mut ran = self.launch(&["run", "--rm", "--volume", &volume], request);
+        ran.stdout = fs::read(out.join(name)).unwrap_or_default();
+        let _ = fs::remove_dir_all(out);
+        ran
+    }
+
     pub(crate) fn call(&self, args: &[&str]) -> Ran {
         self.site.realm.run(&mut self.command(args))
     }
@@ -114,6 +126,13 @@ impl Podman {
         podman.args(["--hostname", "test"]);
         if self.site.kind == Kind::Runc {
             podman.args(["--cgroup-parent", &self.site.cgroup.0]);
+        }
+        if let (uid @ 1.., gid) = request.user {
+            podman.arg("--user").arg(format!("{uid}:{gid}"));
+        }
+        if request.user_namespace {
+            let map = format!("0:{FIRST_ID}:65536");
+            podman.args(["--uidmap", &map, "--gidmap", &map]);
         }
         for (name, value) in &request.env {
             podman.arg("--env").arg(format!("{name}={value}"));
@@ -132,18 +151,18 @@ impl Engine for Podman {
         self.launch(&["run", "--rm"], request)
     }
 
+    fn run_printing(&self, request: &Request) -> Ran {
+        let args = ["sh", "-c", "exec \"$@\" >/out/text", "sh"].map(str::to_owned);
+        self.run_to_file(
+            "text",
+            &Request { args: args.into_iter().chain(request.args.clone()).collect(), ..request.clone() },
+        )
+    }
+
     /// By a file: about one `podman run` in a thousand loses the output of a container that ends at once.
     fn run_printing_environment(&self, request: &Request) -> Ran {
-        let out = self.site.folder().join("out");
-        fs::create_dir_all(&out).expect("folder");
-        chown(&out, Some(self.site.user), None).expect("owner");
-        let volume = format!("{}:/out", out.display());
-        let request =
-            Request { args: ["cp", "/proc/self/environ", "/out/env"].map(str::to_owned).into(), ..request.clone() };
-        let mut ran = self.launch(&["run", "--rm", "--volume", &volume], &request);
-        ran.stdout = fs::read(out.join("env")).unwrap_or_default();
-        let _ = fs::remove_dir_all(out);
-        ran
+        let args = ["cp", "/proc/self/environ", "/out/env"].map(str::to_owned);
+        self.run_to_file("env", &Request { args: args.into(), ..request.clone() })
     }
 
     fn create(&self, id: &str, request: &Request) -> Ran {

@@ -31,7 +31,12 @@ pub(crate) fn condition(op: LabelFilterOp, name: &str, value: &str) -> LabelFilt
 /// The current version, or with `id@version` that one.
 pub(crate) fn reference(name: &str, id: &str) -> SecretReference {
     let (id, version) = id.split_once('@').unwrap_or((id, ""));
-    SecretReference { name: name.to_owned(), object_id: id.to_owned(), version: version.to_owned() }
+    SecretReference {
+        name: name.to_owned(),
+        object_id: id.to_owned(),
+        version: version.to_owned(),
+        ..Default::default()
+    }
 }
 
 pub(crate) fn container() -> ContainerDescriptor {

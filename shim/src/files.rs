@@ -1,0 +1,63 @@
+//! The files that a container asks for, from the request to the mounts of its config.json.
+
+use std::path::Path;
+
+use ampoule_proto::messages::ampoule::v1::SecretReference;
+use ampoule_proto::request::{self, FileRequest};
+use ampoule_proto::secret::SecretBytes;
+
+use crate::deliver::{self, DeliverError};
+use crate::error::Error;
+use crate::spec::{Edits, Owner, Spec};
+
+/// What a container asks for, and whose it will be.
+pub(crate) struct Files {
+    asked: Vec<FileRequest>,
+    owner: Owner,
+    label: Option<String>,
+}
+
+impl Files {
+    /// What this specification asks for; each file can be made as far as that tells.
+    pub(crate) fn of(spec: &Spec<'_>) -> Result<Self, Error> {
+        let asked = request::parse_files(spec.annotations())?;
+        if asked.is_empty() {
+            return Ok(Self { asked, owner: Owner { uid: 0, gid: 0 }, label: None });
+        }
+        spec.check_places(&asked)?;
+        Ok(Self { asked, owner: spec.owner()?, label: spec.mount_label()? })
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// One reference for each.
+    pub(crate) fn references(&self) -> impl Iterator<Item = SecretReference> {
+        self.asked.iter().map(|file| SecretReference {
+            name: file.name.as_str().to_owned(),
+            object_id: file.secret.object.to_string(),
+            version: file.secret.version.map(|version| version.to_string()).unwrap_or_default(),
+            path: file.path.as_str().to_owned(),
+        })
+    }
+
+    /// Takes their values from the end of all, makes the files and has the runtime bind them into the container.
+    ///
+    /// From then on this process has a mount namespace of its own, and so has the runtime that it becomes.
+    pub(crate) fn make(
+        &self,
+        values: &mut Vec<SecretBytes>,
+        edits: &mut Edits<'_>,
+        run_dir: &Path,
+    ) -> Result<(), DeliverError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let own = values.split_off(values.len().saturating_sub(self.asked.len()));
+        let made = deliver::make_files(&own, self.owner, self.label.as_deref(), run_dir)?;
+        let binds = made.iter().zip(&self.asked).map(|(source, file)| (source.as_path(), file.path.as_str()));
+        Ok(edits.bind(binds)?)
+    }
+}
