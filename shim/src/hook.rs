@@ -85,7 +85,7 @@ fn fill() -> Result<(), HookError> {
         Vec::new()
     } else {
         let container = Some(describe(found.as_ref(), &spec));
-        let request = ResolveRequest { container: container.into(), references };
+        let request = ResolveRequest { container: container.into(), references, ..ResolveRequest::default() };
         let answer = client::resolve(&settings.socket, &request, Instant::now() + settings.deadline);
         inject::checked(&request, answer.map_err(Error::from)?)?
     };

@@ -57,7 +57,7 @@ pub fn create(
         Vec::new()
     } else {
         let container = descriptor::describe(args, place.bundle(), runtime, &spec);
-        let request = ResolveRequest { container: Some(container).into(), references };
+        let request = ResolveRequest { container: Some(container).into(), references, ..ResolveRequest::default() };
         checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
     };
     phase::at("resolved");
