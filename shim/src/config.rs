@@ -24,6 +24,10 @@ pub struct Environment {
     pub runtime_dir: Option<PathBuf>,
     /// The effective user.
     pub uid: u32,
+    /// `LISTEN_FDS`: how many descriptors after the standard ones a container or process is to inherit.
+    pub listen_fds: u32,
+    /// `USER`.
+    pub user: Option<OsString>,
 }
 
 impl Environment {
@@ -31,7 +35,28 @@ impl Environment {
     #[allow(clippy::disallowed_methods)]
     pub fn of_process() -> Self {
         let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { config: path("AMPOULE_SHIM_CONFIG"), runtime_dir: path("XDG_RUNTIME_DIR"), uid: geteuid().as_raw() }
+        let listen_fds = env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok()).unwrap_or_default();
+        Self {
+            config: path("AMPOULE_SHIM_CONFIG"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            uid: geteuid().as_raw(),
+            listen_fds,
+            user: env::var_os("USER"),
+        }
+    }
+
+    /// Where a runtime keeps its containers' states unless it is told: as runc 1.1 and crun 1.8 choose it.
+    pub fn state_root(&self, runtime: &str) -> PathBuf {
+        let runtime = if runtime.contains("crun") { "crun" } else { runtime };
+        let users_own = self.runtime_dir.as_ref().filter(|_| runtime == "crun" || self.uid != 0 || self.is_rootless());
+        users_own.map_or(Path::new("/run"), PathBuf::as_path).join(runtime)
+    }
+
+    /// Whether this is the root of a user namespace that another user has made.
+    fn is_rootless(&self) -> bool {
+        let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        let is_whole = map.split_whitespace().eq(["0", "0", "4294967295"]);
+        !is_whole && self.user.as_ref().is_some_and(|user| !user.is_empty() && user != "root")
     }
 
     /// The directory for what lives as long as the machine runs: `/run/ampoule`, or the user's own.
@@ -67,6 +92,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether the hook may have podman write values to a disk.
     pub allow_plaintext_bundle: bool,
+    /// Whether a process that is started in a running container gets the container's values.
+    pub exec: bool,
 }
 
 /// Which runtime to become, unless the shim's own name says it.
@@ -90,6 +117,7 @@ struct File {
     deadline: Option<String>,
     #[serde(default)]
     allow_plaintext_bundle: bool,
+    exec: Option<bool>,
 }
 
 impl Settings {
@@ -124,7 +152,8 @@ impl Settings {
         }
         let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
         let runtime = choice(file.runtime, file.runtimes)?;
-        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle: file.allow_plaintext_bundle })
+        let exec = file.exec.unwrap_or(true);
+        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle: file.allow_plaintext_bundle, exec })
     }
 }
 
@@ -220,11 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn states_are_where_the_runtime_keeps_them() {
+        let mut environment = Environment { runtime_dir: Some("/tmp/x".into()), ..Environment::default() };
+        assert_eq!(environment.state_root("runc"), Path::new("/run/runc"));
+        assert_eq!(environment.state_root("crun"), Path::new("/tmp/x/crun"));
+        environment.uid = 1000;
+        assert_eq!(environment.state_root("runc"), Path::new("/tmp/x/runc"));
+        assert_eq!(Environment::default().state_root("crun"), Path::new("/run/crun"));
+    }
+
+    #[test]
     fn every_key() {
         let settings = parse("runtimes: [/usr/bin/crun, /bin/runc]\nsocket: /s\ndeadline: 500ms\n").expect("parses");
         assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
         assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
         assert!(parse("allow_plaintext_bundle: true").expect("parses").allow_plaintext_bundle);
+        assert!(parse("socket: /s").expect("parses").exec && !parse("exec: false").expect("parses").exec);
         assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));
     }
 

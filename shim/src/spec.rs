@@ -52,14 +52,18 @@ struct Object<'a> {
 impl<'a> Spec<'a> {
     /// Reads a config.json as far as a request can stand in it.
     pub fn parse(text: &'a [u8]) -> Result<Self, SpecError> {
-        let text = std::str::from_utf8(text).map_err(|_| SpecError::NotUtf8)?;
-        let raw = serde_json::from_str(text)
-            .map_err(|error| SpecError::Syntax { line: error.line(), column: error.column() })?;
-        let top = Object::read("config.json", raw)?;
-        let process = top.object("process", "process")?;
-        let mut spec = Self { text, top, process, env: Vec::new(), annotations: Vec::new() };
+        let mut spec = Self::parse_top(text)?;
+        spec.process = spec.top.object("process", "process")?;
         spec.env = spec.read_env()?;
         spec.annotations = spec.read_annotations()?;
+        Ok(spec)
+    }
+
+    /// Reads the description of a process that is to start in a running container (config.md, Process).
+    pub fn parse_process(text: &'a [u8]) -> Result<Self, SpecError> {
+        let mut spec = Self::parse_top(text)?;
+        spec.process = Some(Object::read("process", spec.top.raw)?);
+        spec.env = spec.read_env()?;
         Ok(spec)
     }
 
@@ -78,6 +82,12 @@ impl<'a> Spec<'a> {
         self.env.iter().map(|(_, entry)| &**entry)
     }
 
+    /// The value of a variable in `process.env`; of several, the first.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let entries = self.env().filter_map(|entry| entry.split_once('='));
+        entries.into_iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
     /// `root.path`, if it is there.
     pub fn root_path(&self) -> Option<Cow<'a, str>> {
         let root = self.top.object("root", "root").ok()??;
@@ -92,6 +102,14 @@ impl<'a> Spec<'a> {
             let source = Object::read("mounts", raw).ok()?.member("source").ok()??;
             read::<Text<'a>>(source, "mounts", "a list of mounts").ok().map(|Text(source)| source)
         })
+    }
+
+    fn parse_top(text: &'a [u8]) -> Result<Self, SpecError> {
+        let text = std::str::from_utf8(text).map_err(|_| SpecError::NotUtf8)?;
+        let raw = serde_json::from_str(text)
+            .map_err(|error| SpecError::Syntax { line: error.line(), column: error.column() })?;
+        let top = Object::read("config.json", raw)?;
+        Ok(Self { text, top, process: None, env: Vec::new(), annotations: Vec::new() })
     }
 
     fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
