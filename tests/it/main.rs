@@ -17,6 +17,7 @@ mod daemon_away;
 mod daemon_life;
 mod elsewhere;
 mod every_rpc;
+mod exec;
 mod grants;
 mod hardening;
 mod hook;

@@ -28,11 +28,8 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn of(runtime: &Runtime) -> Option<Self> {
-        match runtime.name() {
-            "runc" => Some(Self::Bundle),
-            "crun" => Some(Self::Copy),
-            _ => None,
-        }
+        let is = |name| runtime.name().contains(name);
+        if is("crun") { Some(Self::Copy) } else { is("runc").then_some(Self::Bundle) }
     }
 }
 
