@@ -8,6 +8,7 @@ mod edit;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use ampoule_proto::request::json::{Members, Text};
@@ -34,10 +35,12 @@ pub struct Spec<'a> {
     text: &'a str,
     top: Object<'a>,
     process: Option<Object<'a>>,
-    /// Each entry of `process.env`: its JSON and its text.
-    env: Vec<(&'a RawValue, Cow<'a, str>)>,
+    env: Vec<Entry<'a>>,
     annotations: Vec<Annotation<'a>>,
 }
+
+/// An entry of `process.env`: its JSON and its text.
+type Entry<'a> = (&'a RawValue, Cow<'a, str>);
 
 /// An annotation's key and value.
 type Annotation<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -63,7 +66,7 @@ impl<'a> Spec<'a> {
     pub fn parse_process(text: &'a [u8]) -> Result<Self, SpecError> {
         let mut spec = Self::parse_top(text)?;
         spec.process = Some(Object::read("process", spec.top.raw)?);
-        spec.env = spec.read_env()?;
+        spec.env = last_of_each_name(spec.read_env()?);
         Ok(spec)
     }
 
@@ -112,7 +115,7 @@ impl<'a> Spec<'a> {
         Ok(Self { text, top, process: None, env: Vec::new(), annotations: Vec::new() })
     }
 
-    fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
+    fn read_env(&self) -> Result<Vec<Entry<'a>>, SpecError> {
         let Some(process) = &self.process else { return Ok(Vec::new()) };
         let Some(raw) = process.member("env")? else { return Ok(Vec::new()) };
         let entries: Vec<&'a RawValue> = read(raw, "process.env", "a list")?;
@@ -160,6 +163,20 @@ impl<'a> Object<'a> {
     fn object(&self, name: &str, path: &'static str) -> Result<Option<Self>, SpecError> {
         self.member(name)?.map(|raw| Self::read(path, raw)).transpose()
     }
+}
+
+/// podman adds what its caller sets to what the container has, and runtimes give a process the last.
+fn last_of_each_name(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
+    let mut places = HashMap::new();
+    let mut kept: Vec<Entry<'_>> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = entry.1.split_once('=').map(|(name, _)| name.to_owned());
+        match name.map(|name| *places.entry(name).or_insert(kept.len())).filter(|&place| place < kept.len()) {
+            Some(place) => kept[place] = entry,
+            None => kept.push(entry),
+        }
+    }
+    kept
 }
 
 /// Whether some runtime takes this key for that name.

@@ -14,14 +14,13 @@ const SHOWS: [&str; 3] = [
 ];
 
 /// Every option that changes the process, as both runtimes spell it.
-const OPTIONS: [&[&str]; 9] = [
+const OPTIONS: [&[&str]; 8] = [
     &[],
     &["--cwd", "/tmp"],
     &["--user", "7:8"],
     &["-u", "7"],
     &["--env", "X=1", "-e", "PLAIN=2"],
     &["--env", "A=literal"],
-    &["--cap", "CAP_NET_RAW"],
     &["--no-new-privs"],
     &["--preserve-fds", "0", "--cwd=/bin"],
 ];
@@ -35,7 +34,7 @@ fn options_mean_what_they_mean_without_us(rig: &Rig<Bare>) {
     let more: &[&[&str]] = if site.kind == Kind::Runc {
         &[&["--additional-gids", "9", "-g", "10"], &["-cwd", "/tmp"]]
     } else {
-        &[&["-uu7"], &["-e", "X=1", "-u7"]]
+        &[&["--cap", "CAP_NET_RAW"], &["-e", "X=1", "-u7"], &["--us=7"]]
     };
     for options in OPTIONS.iter().chain(more) {
         let args = [&["exec"], *options, &[NAME], &SHOWS].concat();
@@ -82,7 +81,7 @@ fn descriptors_that_are_preserved(rig: &Rig<Bare>) {
     let a = rig.daemon.cli().add("alpha");
     launch(engine, &Request::sleeping().env("A", &reference(&a)));
     let site = engine.site();
-    let script = "exec 3</dev/null 4</dev/zero; exec \"$@\"";
+    let script = "export LISTEN_PID=$$; exec 3</dev/null 4</dev/zero; exec \"$@\"";
     for args in [&["--preserve-fds", "2"][..], &[]] {
         let process = engine.describe(NAME, &[], &["sh", "-c", "ls /proc/self/fd; echo $A"]);
         let mut command = std::process::Command::new("/bin/sh");
