@@ -12,6 +12,7 @@ use super::{Dialect, Value, command, option, option_before_command, text, value_
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {
     argv: Vec<OsString>,
+    dialect: Dialect,
     command: usize,
     process: Option<At>,
     /// The runtime's `--root`, if it was given.
@@ -55,7 +56,7 @@ impl Exec {
         let command = command(argv, dialect).filter(|&at| argv[at] == "exec")?;
         let root = option_before_command(argv, dialect, "root");
         let argv = argv.to_vec();
-        let mut found = Self { argv, command, process: None, root, id: None, preserved: 0, reference: None };
+        let mut found = Self { argv, dialect, command, process: None, root, id: None, preserved: 0, reference: None };
         found.read_options(dialect);
         Some(found)
     }
@@ -82,11 +83,15 @@ impl Exec {
 
     /// The same arguments with another directory of states: of several the last counts.
     pub fn with_root(&self, root: &OsStr) -> Vec<OsString> {
-        let mut argv = self.argv.clone();
-        let ends_options = self.command.checked_sub(1).filter(|&before| argv[before] == "--");
-        let at = ends_options.unwrap_or(self.command);
-        argv.splice(at..at, [OsString::from("--root"), root.to_owned()]);
-        argv
+        let with = |at: usize| {
+            let mut argv = self.argv.clone();
+            argv.splice(at..at, [OsString::from("--root"), root.to_owned()]);
+            argv
+        };
+        let behind = with(self.command);
+        // Where a `--` ends the options it must stand before that.
+        let counts = option_before_command(&behind, self.dialect, "root").as_deref() == Some(root);
+        if counts { behind } else { with(self.command.saturating_sub(1)) }
     }
 
     /// Options end at the container's id: what follows is the process's own.

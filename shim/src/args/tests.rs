@@ -172,6 +172,7 @@ fn another_description_and_another_root() {
     assert_eq!(changed("exec -dp/p c1", Dialect::Getopt), argv("exec -dp/n c1"));
     let rooted = |line: &str| Exec::parse(&argv(line), Dialect::Getopt).expect(line).with_root(OsStr::new("/n"));
     assert_eq!(rooted("--root /r exec c1 x"), argv("--root /r --root /n exec c1 x"));
+    assert_eq!(rooted("--log -- exec c1 x"), argv("--log -- --root /n exec c1 x"));
     assert_eq!(rooted("--root /r -- exec c1 x"), argv("--root /r --root /n -- exec c1 x"));
     assert_eq!(Exec::parse(&argv("--root=/r exec c1"), Dialect::Go).expect("an exec").root, Some("/r".into()));
 }
