@@ -134,17 +134,16 @@ impl Call<'_> {
                 Some(value) if of_container()?.variable(&variable.name) != Some(value) => continue,
                 _ => {}
             }
-            let found = match &variable.secret {
-                Some((object, version)) => variable.name.parse::<EnvName>().ok().and_then(|name| {
+            let found = if let Some((object, version)) = &variable.secret {
+                variable.name.parse::<EnvName>().ok().and_then(|name| {
                     let source = Source::Secret(format!("{object}@{version}").parse().ok()?);
                     Some(Request { name: name.into(), source })
-                }),
-                None => {
-                    let asked = of_container()?.requests().map_err(Error::ExecRequest)?;
-                    asked.into_iter().find(|asked| {
-                        asked.name.as_str() == variable.name && matches!(asked.source, Source::Literal(_))
-                    })
-                }
+                })
+            } else {
+                let is_it = |asked: &Request| {
+                    asked.name.as_str() == variable.name && matches!(asked.source, Source::Literal(_))
+                };
+                of_container()?.requests().map_err(Error::ExecRequest)?.into_iter().find(is_it)
             };
             requests.extend(found);
         }
@@ -170,12 +169,7 @@ impl Call<'_> {
             return Ok(ResolveResponse::default());
         }
         let container = Some(self.description()).into();
-        let request = ResolveRequest {
-            container,
-            references,
-            purpose: Purpose::PURPOSE_EXEC.into(),
-            ..ResolveRequest::default()
-        };
+        let request = ResolveRequest { container, references, purpose: Purpose::PURPOSE_EXEC.into() };
         checked(&request, client::resolve(&self.settings.socket, &request, self.deadline)?)
     }
 

@@ -58,7 +58,9 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
     }
     if let Some(Delete { root, id, force }) = Delete::parse(tail, dialect) {
         let container = Container::new(&environment, &runtime, root.as_ref(), id.as_ref());
-        container.iter().for_each(|container| container.deleted(force));
+        if let Some(container) = container {
+            container.deleted(force);
+        }
     }
     runtime.exec(tail).map_err(|error| (error.into(), 1))
 }
