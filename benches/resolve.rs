@@ -173,7 +173,11 @@ fn request(id: &str) -> Vec<u8> {
     };
     let reference =
         SecretReference { name: "DATABASE_URL".to_owned(), object_id: id.to_owned(), ..SecretReference::default() };
-    let message = ResolveRequest { container: MessageField::some(container), references: vec![reference] };
+    let message = ResolveRequest {
+        container: MessageField::some(container),
+        references: vec![reference],
+        ..ResolveRequest::default()
+    };
     post("ampoule.v1.InjectionService/Resolve", "proto", &message.encode_to_vec())
 }
 

@@ -1,10 +1,18 @@
-//! The command line of a runtime, as far as `create` and `run` need it.
+//! The command line of a runtime, as far as `create`, `run`, `exec` and `delete` need it.
 //!
 //! Nothing is refused here: the runtime knows its options better than we do and says so itself.
+
+mod delete;
+mod exec;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+
+pub use delete::Delete;
+pub use exec::Exec;
 
 /// How a runtime reads its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,9 +259,11 @@ fn go_short(argument: &[u8], known: &[(&'static str, u8)]) -> Found {
 
 /// A `getopt` cluster: flags, then at most one option that takes the rest or the next argument.
 fn cluster(argument: &[u8], known: &[(&'static str, u8)]) -> Found {
-    // crun has no -l, -r and -p; what it doesn't know it refuses itself.
-    let found = argument.iter().enumerate().skip(1).find_map(|(at, short)| {
-        let (name, _) = known.iter().find(|(_, known)| known == short && matches!(short, b'b' | b'f'))?;
+    // crun has letters for these alone; what it doesn't know it refuses itself. What follows a `t` belongs to that.
+    let crun_has = |name: &str| ["bundle", "config", "cap", "env", "process", "user"].contains(&name);
+    let letters = argument.iter().enumerate().skip(1).take_while(|(_, short)| **short != b't');
+    let found = letters.into_iter().find_map(|(at, short)| {
+        let (name, _) = known.iter().find(|(name, known)| known == short && crun_has(name))?;
         Some((at, name))
     });
     found.map_or(FLAG, |(at, name)| Found {
@@ -268,126 +278,4 @@ fn value_at(argv: &[OsString], index: usize, skip: usize) -> OsString {
 
 fn text(argument: Option<&OsString>) -> Option<String> {
     argument.map(|text| text.to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn argv(line: &str) -> Vec<OsString> {
-        line.split_whitespace().map(OsString::from).collect()
-    }
-
-    fn read(line: &str, dialect: Dialect) -> Option<(String, Option<String>)> {
-        let args = Args::parse(&argv(line), dialect)?;
-        Some((args.bundle().display().to_string(), args.id))
-    }
-
-    fn both(line: &str, bundle: &str, id: &str) {
-        for dialect in [Dialect::Go, Dialect::Getopt] {
-            assert_eq!(read(line, dialect), Some((bundle.to_owned(), Some(id.to_owned()))), "{line} {dialect:?}");
-        }
-    }
-
-    #[test]
-    fn bundles_that_every_runtime_reads_alike() {
-        both("create c1", ".", "c1");
-        both("create --bundle /b c1", "/b", "c1");
-        both("create --bundle=/b c1", "/b", "c1");
-        both("run -b /b --detach c1", "/b", "c1");
-        both("create c1 --bundle /b", "/b", "c1");
-        both("create --bundle /a --bundle /b c1", "/b", "c1");
-        both("create --pid-file /p --console-socket /s --preserve-fds 2 --bundle /b c1", "/b", "c1");
-        both("--log /l --log-format=json --root /r --systemd-cgroup create --bundle /b c1", "/b", "c1");
-        both("--cgroup-manager disabled --rootless true --criu /criu --debug run c1", ".", "c1");
-        both("create --bundle /b create", "/b", "create");
-        both("create --bundle /b -- -odd", "/b", "-odd");
-    }
-
-    #[test]
-    fn spellings_of_runc() {
-        for line in ["create -bundle /b c1", "create -bundle=/b c1", "create -b=/b c1", "-log /l create -b /b c1"] {
-            assert_eq!(read(line, Dialect::Go), Some(("/b".to_owned(), Some("c1".to_owned()))), "{line}");
-        }
-    }
-
-    #[test]
-    fn spellings_of_crun() {
-        for line in
-            ["create --bund /b c1", "create --bu=/b c1", "create -b/b c1", "--ro /r --log-f json create -b /b c1"]
-        {
-            assert_eq!(read(line, Dialect::Getopt), Some(("/b".to_owned(), Some("c1".to_owned()))), "{line}");
-        }
-        assert_eq!(read("create -b=/b c1", Dialect::Getopt), Some(("=/b".to_owned(), Some("c1".to_owned()))));
-        let args = Args::parse(&argv("create -f other.json -b /b c1"), Dialect::Getopt).expect("a create");
-        assert_eq!(args.config, Some(PathBuf::from("other.json")));
-    }
-
-    #[test]
-    fn other_commands_are_the_runtimes() {
-        for line in [
-            "",
-            "--version",
-            "state create",
-            "delete create",
-            "exec create run",
-            "--root create",
-            "--",
-            "-v",
-            "features",
-        ] {
-            for dialect in [Dialect::Go, Dialect::Getopt] {
-                assert_eq!(read(line, dialect), None, "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn values_that_are_missing_are_for_the_runtime_to_report() {
-        for line in ["create --bundle", "create -b", "create --pid-file", "create"] {
-            assert_eq!(read(line, Dialect::Getopt), Some((".".to_owned(), None)), "{line}");
-        }
-    }
-
-    #[test]
-    fn another_bundle_takes_the_place_of_the_given_one() {
-        for (line, expected) in [
-            ("create c1", "create --bundle /s c1"),
-            ("--root /r create --bundle /b c1", "--root /r create --bundle /s c1"),
-            ("create --bundle=/b c1", "create --bundle=/s c1"),
-            ("create -b/b c1", "create -b/s c1"),
-            ("create --bundle /a c1 -b /b", "create --bundle /a c1 -b /s"),
-        ] {
-            let args = Args::parse(&argv(line), Dialect::Getopt).expect(line);
-            assert_eq!(args.with_bundle(OsStr::new("/s")), argv(expected), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_log_of_the_engine() {
-        let log = Log::parse(&argv("--root /r --log /l --log-format json create --log /other x"), Dialect::Go);
-        assert_eq!(log, Log { file: Some("/l".into()), json: true });
-        assert_eq!(Log::parse(&argv("create x"), Dialect::Getopt), Log::default());
-        let text = Log::parse(&argv("--log=/l --log-format=text state x"), Dialect::Getopt);
-        assert_eq!(text, Log { file: Some("/l".into()), json: false });
-    }
-
-    #[test]
-    fn garbage_never_panics() {
-        let pieces = ["-", "--", "--=", "-=", "--bundle=", "-b", "--b", "create", "run", "\u{0}", "--log", "-bx=", "é"];
-        for first in pieces {
-            for second in pieces {
-                for third in pieces {
-                    let line = [first, second, third].map(OsString::from);
-                    for dialect in [Dialect::Go, Dialect::Getopt] {
-                        Log::parse(&line, dialect);
-                        if let Some(args) = Args::parse(&line, dialect) {
-                            args.bundle();
-                            args.with_bundle(OsStr::new("/s"));
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

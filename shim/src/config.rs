@@ -6,9 +6,10 @@ use std::env;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use serde::Deserialize;
 
 use crate::user;
@@ -29,6 +30,12 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// The user for whom this process runs, also where that user is root of a user namespace.
     pub uid: u32,
+    /// The effective user, as this process sees it.
+    pub euid: u32,
+    /// `LISTEN_FDS`: how many descriptors after the standard ones a container or process is to inherit.
+    pub listen_fds: u32,
+    /// `USER`.
+    pub user: Option<OsString>,
 }
 
 impl Environment {
@@ -36,13 +43,31 @@ impl Environment {
     #[allow(clippy::disallowed_methods)]
     pub fn of_process() -> Self {
         let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let listen_fds = env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok()).unwrap_or_default();
         Self {
             config: path("AMPOULE_SHIM_CONFIG"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
             config_home: path("XDG_CONFIG_HOME"),
             home: path("HOME"),
             uid: user::of_process(),
+            euid: geteuid().as_raw(),
+            listen_fds,
+            user: env::var_os("USER"),
         }
+    }
+
+    /// Where a runtime keeps its containers' states unless it is told: as runc 1.1 and crun 1.8 choose it.
+    pub fn state_root(&self, runtime: &str) -> PathBuf {
+        let runtime = if runtime.contains("crun") { "crun" } else { runtime };
+        let users_own = self.runtime_dir.as_ref().filter(|_| runtime == "crun" || self.euid != 0 || self.is_rootless());
+        users_own.map_or(Path::new("/run"), PathBuf::as_path).join(runtime)
+    }
+
+    /// Whether this is the root of a user namespace that another user has made.
+    fn is_rootless(&self) -> bool {
+        let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        let is_whole = map.split_whitespace().eq(["0", "0", "4294967295"]);
+        !is_whole && self.user.as_ref().is_some_and(|user| !user.is_empty() && user != "root")
     }
 
     /// The directory for what lives as long as the machine runs: `/run/ampoule`, or the user's own.
@@ -93,6 +118,8 @@ pub struct Settings {
     pub allow_plaintext_bundle: bool,
     /// Names of runtimes that get secrets although they read config.json again later.
     pub allow_runtimes: Vec<String>,
+    /// Whether a process that is started in a running container gets the container's values.
+    pub exec: bool,
 }
 
 /// Which runtime to become, unless the shim's own name says it.
@@ -118,6 +145,7 @@ struct File {
     allow_plaintext_bundle: bool,
     #[serde(default)]
     allow_runtimes: Vec<String>,
+    exec: Option<bool>,
 }
 
 impl Settings {
@@ -151,8 +179,9 @@ impl Settings {
         }
         let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
         let runtime = choice(file.runtime, file.runtimes)?;
+        let exec = file.exec.unwrap_or(true);
         let File { allow_plaintext_bundle, allow_runtimes, .. } = file;
-        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes })
+        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes, exec })
     }
 }
 
@@ -225,7 +254,6 @@ enum Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use super::*;
 
@@ -272,12 +300,23 @@ mod tests {
     }
 
     #[test]
+    fn states_are_where_the_runtime_keeps_them() {
+        let mut environment = Environment { runtime_dir: Some("/tmp/x".into()), ..Environment::default() };
+        assert_eq!(environment.state_root("runc"), Path::new("/run/runc"));
+        assert_eq!(environment.state_root("crun"), Path::new("/tmp/x/crun"));
+        environment.euid = 1000;
+        assert_eq!(environment.state_root("runc"), Path::new("/tmp/x/runc"));
+        assert_eq!(Environment::default().state_root("crun"), Path::new("/run/crun"));
+    }
+
+    #[test]
     fn every_key() {
         let settings = parse("runtimes: [/usr/bin/crun, /bin/runc]\nsocket: /s\ndeadline: 500ms\n").expect("parses");
         assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
         assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
         assert!(parse("allow_plaintext_bundle: true").expect("parses").allow_plaintext_bundle);
         assert_eq!(parse("allow_runtimes: [runsc]").expect("parses").allow_runtimes, ["runsc"]);
+        assert!(parse("socket: /s").expect("parses").exec && !parse("exec: false").expect("parses").exec);
         assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));
     }
 

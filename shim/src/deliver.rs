@@ -16,6 +16,7 @@ mod helper;
 mod lock;
 mod pipes;
 mod place;
+mod prefill;
 mod serve;
 mod shadow;
 mod sys;
@@ -40,6 +41,7 @@ use crate::spec::Edits;
 pub use error::DeliverError;
 pub(crate) use files::make as make_files;
 pub use place::{Locked, Place, Reading};
+pub use prefill::prefill;
 use serve::Delivery;
 
 /// Keeps this process from being traced or dumped, until it becomes the runtime: `execve` takes it back.

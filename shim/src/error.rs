@@ -1,5 +1,8 @@
 //! Why no runtime was started.
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use ampoule_proto::request::RequestError;
 
 use crate::client::ClientError;
@@ -39,6 +42,48 @@ pub enum Error {
         "the Ampoule daemon answered for other secrets than were asked for: update the daemon and the shim together"
     )]
     OtherSecrets,
+    /// What a process that is to start in a container asks for.
+    #[error("{0}; the process was not started")]
+    ExecRequest(RequestError),
+    /// The description of such a process.
+    #[error("{}; the process was not started", .0.to_string().replace("config.json", "the process's description"))]
+    Process(SpecError),
+    /// An `--env` of `exec` holds a reference.
+    #[error(
+        "--env {name}: a reference can't be given on the command line of exec: put it into a process.json and call exec with --process"
+    )]
+    ReferenceOption {
+        /// The variable.
+        name: String,
+    },
+    /// An `exec` without a description, of a runtime that is not known well enough.
+    #[error(
+        "a process of a container with secrets can't be started by {runtime} exec without --process: give it one, or set `exec: false` in the shim's settings"
+    )]
+    NoDescription {
+        /// The runtime's name.
+        runtime: String,
+    },
+    /// The container's specification has gone.
+    #[error(
+        "{} can't be read, so what the container got can't be told from what the process is to get: put it back, or set `exec: false` in the shim's settings",
+        path.display()
+    )]
+    NoOriginal {
+        /// The specification.
+        path: PathBuf,
+    },
+    /// The runtime can't be led to the description.
+    #[error(
+        "the shim can't lead the runtime to the process's description ({error}): check {}, or call exec with --process",
+        folder.display()
+    )]
+    Links {
+        /// Where it is made.
+        folder: PathBuf,
+        /// Why it wasn't.
+        error: ErrorKind,
+    },
     /// Getting the values to the runtime.
     #[error(transparent)]
     Deliver(#[from] DeliverError),

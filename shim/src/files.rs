@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ampoule_proto::messages::ampoule::v1::SecretReference;
+use ampoule_proto::messages::ampoule::v1::{ResolvedSecret, SecretReference};
 use ampoule_proto::request::{self, FileRequest};
 use ampoule_proto::secret::SecretBytes;
 
@@ -43,20 +43,20 @@ impl Files {
         })
     }
 
-    /// Takes their values from the end of all, makes the files and has the runtime bind them into the container.
+    /// Makes the files of their values and has the runtime bind them into the container.
     ///
     /// From then on this process has a mount namespace of its own, and so has the runtime that it becomes.
     pub(crate) fn make(
         &self,
-        values: &mut Vec<SecretBytes>,
+        secrets: Vec<ResolvedSecret>,
         edits: &mut Edits<'_>,
         run_dir: &Path,
     ) -> Result<(), DeliverError> {
         if self.is_empty() {
             return Ok(());
         }
-        let own = values.split_off(values.len().saturating_sub(self.asked.len()));
-        let made = deliver::make_files(&own, self.owner, self.label.as_deref(), run_dir)?;
+        let values: Vec<SecretBytes> = secrets.into_iter().map(|secret| secret.value.into_secret()).collect();
+        let made = deliver::make_files(&values, self.owner, self.label.as_deref(), run_dir)?;
         let binds = made.iter().zip(&self.asked).map(|(source, file)| (source.as_path(), file.path.as_str()));
         Ok(edits.bind(binds)?)
     }

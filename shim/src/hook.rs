@@ -16,7 +16,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolveRequest};
+use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolveRequest, ResolveResponse};
 use ampoule_proto::request::{Request, Source};
 use nix::unistd::getpid;
 
@@ -85,15 +85,15 @@ fn fill() -> Result<(), HookError> {
     edits.add_hook("createRuntime", &own_path()?, &scrub_arguments(&spec, &requests)).map_err(Error::from)?;
     hide_memory().map_err(Error::from)?;
     let references = inject::references(&requests);
-    let values = if references.is_empty() {
-        Vec::new()
+    let answer = if references.is_empty() {
+        ResolveResponse::default()
     } else {
         let container = Some(describe(found.as_ref(), &spec));
-        let request = ResolveRequest { container: container.into(), references };
+        let request = ResolveRequest { container: container.into(), references, ..ResolveRequest::default() };
         let answer = client::resolve(&settings.socket, &request, Instant::now() + settings.deadline);
         inject::checked(&request, answer.map_err(Error::from)?)?
     };
-    edits.set_env(&inject::assigned(requests, values));
+    edits.set_env(&inject::assigned(requests, answer));
     write(&edits.apply())
 }
 

@@ -7,7 +7,7 @@ use ampoule_proto::messages::ampoule::v1::{ResolveRequest, ResolveResponse, Secr
 use ampoule_proto::request::{Reference, Request, Source, VariableName};
 use ampoule_proto::secret::SecretBytes;
 
-use crate::args::{Args, Dialect};
+use crate::args::{Args, Dialect, option_before_command};
 use crate::client;
 use crate::config::{Environment, Settings};
 use crate::deliver::{self, Locked, Place, Reading};
@@ -15,6 +15,7 @@ use crate::descriptor;
 use crate::error::Error;
 use crate::files::Files;
 use crate::phase;
+use crate::record::{self, Container};
 use crate::runtime::Runtime;
 use crate::spec::{Edits, Spec, mentions_us};
 
@@ -27,10 +28,15 @@ pub fn create(
 ) -> Result<Infallible, Error> {
     // What can't be opened or read, the runtime reports in its own words.
     let Some(place) = Place::open(&args.bundle(), args.config.as_deref()) else { return plain(args, runtime) };
+    let own_root = option_before_command(args.as_given(), Dialect::of(runtime.name()), "root");
+    let own = Container::new(environment, runtime, own_root.as_ref(), args.id.as_ref());
     match place.read()? {
         Reading::Text(text) if mentions_us(&text) => {}
         Reading::Swapped => {}
-        Reading::Text(_) | Reading::Unreadable => return plain(args, runtime),
+        Reading::Text(_) | Reading::Unreadable => {
+            own.iter().for_each(Container::forget_earlier);
+            return plain(args, runtime);
+        }
     }
     let deadline = Instant::now() + settings.deadline;
     let run_dir = environment.run_dir();
@@ -39,6 +45,8 @@ pub fn create(
     place.heal()?;
     let Reading::Text(text) = place.read()? else { return unlocked(place, args, runtime) };
     let spec = Spec::parse(&text)?;
+    // Of an earlier container of this id nothing may come into this one's processes.
+    own.iter().for_each(Container::forget_earlier);
     if spec.is_sandbox() {
         return unlocked(place, args, runtime);
     }
@@ -57,19 +65,33 @@ pub fn create(
         edits.keep_from_hooks()?;
     }
     deliver::hide_memory()?;
+    let container = descriptor::describe(args, place.bundle(), runtime, &spec);
     let mut references = references(&requests);
+    let variables = references.len();
     references.extend(files.references());
-    let mut values = if references.is_empty() {
-        Vec::new()
+    let mut answer = if references.is_empty() {
+        ResolveResponse::default()
     } else {
-        let container = descriptor::describe(args, place.bundle(), runtime, &spec);
-        let request = ResolveRequest { container: Some(container).into(), references };
+        let container = Some(container.clone()).into();
+        let request = ResolveRequest { container, references, ..ResolveRequest::default() };
         checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
     };
     phase::at("resolved");
-    files.make(&mut values, &mut edits, &run_dir)?;
-    edits.set_env(&assigned(requests, values));
-    Ok(deliver::deliver(&place, edits, runtime, args, &run_dir, deadline)?)
+    let of_files = answer.secrets.split_off(variables.min(answer.secrets.len()));
+    files.make(of_files, &mut edits, &run_dir)?;
+    let own = own.filter(|_| settings.exec && !requests.is_empty());
+    if let Some(own) = &own {
+        own.keep(
+            &spec,
+            &requests,
+            &record::From { container: &container, config: place.path(), secrets: &answer.secrets },
+        );
+    }
+    edits.set_env(&assigned(requests, answer));
+    deliver::deliver(&place, edits, runtime, args, &run_dir, deadline).map_err(|error| {
+        own.iter().for_each(Container::forget_earlier);
+        error.into()
+    })
 }
 
 fn plain(args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {
@@ -96,8 +118,8 @@ pub(crate) fn references(requests: &[Request]) -> Vec<SecretReference> {
     requests.iter().filter_map(secret).collect()
 }
 
-/// The values, after a check that they are the answers to the questions.
-pub(crate) fn checked(request: &ResolveRequest, response: ResolveResponse) -> Result<Vec<SecretBytes>, Error> {
+/// The answer, after a check that it is one to the questions.
+pub(crate) fn checked(request: &ResolveRequest, response: ResolveResponse) -> Result<ResolveResponse, Error> {
     let asked = &request.references;
     let same = asked.len() == response.secrets.len()
         && asked.iter().zip(&response.secrets).all(|(asked, answer)| {
@@ -106,15 +128,12 @@ pub(crate) fn checked(request: &ResolveRequest, response: ResolveResponse) -> Re
                 && (asked.version.is_empty() || asked.version == answer.version)
                 && !answer.value.contains('\0')
         });
-    if !same {
-        return Err(Error::OtherSecrets);
-    }
-    Ok(response.secrets.into_iter().map(|secret| secret.value.into_secret()).collect())
+    if same { Ok(response) } else { Err(Error::OtherSecrets) }
 }
 
 /// Every variable with its value, in the order of the requests.
-pub(crate) fn assigned(requests: Vec<Request>, values: Vec<SecretBytes>) -> Vec<(VariableName, SecretBytes)> {
-    let mut values = values.into_iter();
+pub(crate) fn assigned(requests: Vec<Request>, answer: ResolveResponse) -> Vec<(VariableName, SecretBytes)> {
+    let mut values = answer.secrets.into_iter().map(|secret| secret.value.into_secret());
     let value = |request: Request| match request.source {
         Source::Literal(text) => Some((request.name, SecretBytes::from(text))),
         Source::Secret(_) => values.next().map(|value| (request.name, value)),

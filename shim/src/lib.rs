@@ -1,8 +1,8 @@
 //! An OCI runtime shim that puts secrets into a container's environment as it is created.
 //!
 //! An engine calls it in place of runc, crun or youki. For a `create` or `run` whose specification asks for secrets it
-//! resolves them at the daemon and delivers the filled-in config.json through a pipe; then, as for everything else, it
-//! becomes the runtime by `execve`.
+//! resolves them at the daemon and delivers the filled-in config.json through a pipe; for an `exec` in such a container it
+//! does so with the description of the process. Then, as for everything else, it becomes the runtime by `execve`.
 
 pub mod args;
 pub mod client;
@@ -10,10 +10,13 @@ pub mod config;
 pub mod deliver;
 pub mod descriptor;
 pub mod error;
+pub mod exec;
 mod files;
 pub mod hook;
 pub mod inject;
 pub mod phase;
+pub mod private;
+pub mod record;
 pub mod report;
 pub mod runtime;
 pub mod spec;
@@ -22,9 +25,10 @@ pub mod user;
 use std::convert::Infallible;
 use std::ffi::{OsString, c_int};
 
-use args::{Args, Dialect};
+use args::{Args, Delete, Dialect, Exec};
 use config::{Environment, Settings};
 use error::Error;
+use record::Container;
 use runtime::Runtime;
 
 /// Becomes the runtime, or reports why not and returns the exit status; called as `ampoule-hook` it is podman's hook.
@@ -35,19 +39,37 @@ pub fn main() -> c_int {
     }
     match become_runtime(&argv) {
         Ok(never) => match never {},
-        Err(error) => {
+        Err((error, status)) => {
             report::report(&error, &argv);
-            1
+            status
         }
     }
 }
 
-fn become_runtime(argv: &[OsString]) -> Result<Infallible, Error> {
+/// Returns the exit status with the error.
+fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
+    let (environment, settings, runtime) = prepare(argv).map_err(|error| (error, 1))?;
+    let dialect = Dialect::of(runtime.name());
+    let tail = argv.get(1..).unwrap_or_default();
+    if let Some(create) = Args::parse(tail, dialect) {
+        return inject::create(&create, &settings, &environment, &runtime).map_err(|error| (error, 1));
+    }
+    if let Some(exec) = Exec::parse(tail, dialect) {
+        let done = exec::exec(&exec, &settings, &environment, &runtime);
+        return done.map_err(|error| (error, runtime.exec_failure()));
+    }
+    if let Some(Delete { root, id, force }) = Delete::parse(tail, dialect) {
+        let container = Container::new(&environment, &runtime, root.as_ref(), id.as_ref());
+        if let Some(container) = container {
+            container.deleted(force);
+        }
+    }
+    runtime.exec(tail).map_err(|error| (error.into(), 1))
+}
+
+fn prepare(argv: &[OsString]) -> Result<(Environment, Settings, Runtime), Error> {
     let environment = Environment::of_process();
     let settings = Settings::load(&environment)?;
     let runtime = Runtime::find(&settings, argv.first())?;
-    let dialect = Dialect::of(runtime.name());
-    let tail = argv.get(1..).unwrap_or_default();
-    let Some(create) = Args::parse(tail, dialect) else { return Ok(runtime.exec(tail)?) };
-    inject::create(&create, &settings, &environment, &runtime)
+    Ok((environment, settings, runtime))
 }

@@ -1,7 +1,7 @@
 //! Finds the real runtime and becomes it.
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsString, c_int};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::execv;
 
+use crate::args::Dialect;
 use crate::config::{RuntimeChoice, Settings};
 
 /// Where a runtime is looked for by its name; the environment's PATH plays no part.
@@ -49,6 +50,11 @@ impl Runtime {
     /// Whether this runtime reads config.json again later, when the values are gone from it.
     pub fn reads_again(&self) -> bool {
         ["runsc", "krun"].contains(&self.name())
+    }
+
+    /// How it ends when it can't start a process in a container.
+    pub fn exec_failure(&self) -> c_int {
+        if Dialect::of(self.name()) == Dialect::Go { 255 } else { 1 }
     }
 
     /// Becomes the runtime; returns only if that fails.
@@ -138,6 +144,7 @@ mod tests {
             deadline: Duration::from_secs(1),
             allow_plaintext_bundle: false,
             allow_runtimes: Vec::new(),
+            exec: true,
         };
         Runtime::find(&settings, Some(&own_name.into()))
     }

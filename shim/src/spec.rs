@@ -9,6 +9,7 @@ mod owner;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -37,10 +38,12 @@ pub struct Spec<'a> {
     text: &'a str,
     top: Object<'a>,
     process: Option<Object<'a>>,
-    /// Each entry of `process.env`: its JSON and its text.
-    env: Vec<(&'a RawValue, Cow<'a, str>)>,
+    env: Vec<Entry<'a>>,
     annotations: Vec<Annotation<'a>>,
 }
+
+/// An entry of `process.env`: its JSON and its text.
+type Entry<'a> = (&'a RawValue, Cow<'a, str>);
 
 /// An annotation's key and value.
 type Annotation<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -55,12 +58,8 @@ struct Object<'a> {
 impl<'a> Spec<'a> {
     /// Reads a config.json as far as a request can stand in it.
     pub fn parse(text: &'a [u8]) -> Result<Self, SpecError> {
-        let text = std::str::from_utf8(text).map_err(|_| SpecError::NotUtf8)?;
-        let raw = serde_json::from_str(text)
-            .map_err(|error| SpecError::Syntax { line: error.line(), column: error.column() })?;
-        let top = Object::read("config.json", raw)?;
-        let process = top.object("process", "process")?;
-        let mut spec = Self { text, top, process, env: Vec::new(), annotations: Vec::new() };
+        let mut spec = Self::parse_top(text)?;
+        spec.process = spec.top.object("process", "process")?;
         spec.env = spec.read_env()?;
         spec.annotations = spec.read_annotations()?;
         Ok(spec)
@@ -72,6 +71,14 @@ impl<'a> Spec<'a> {
         let is_taken = |file: &&FileRequest| taken.iter().any(|path| path.starts_with(file.path.as_str()));
         let mounted = |file: &FileRequest| SpecError::Mounted { key: file.key(), path: file.path.to_string() };
         files.iter().find(is_taken).map_or(Ok(()), |file| Err(mounted(file)))
+    }
+
+    /// Reads the description of a process that is to start in a running container (config.md, Process).
+    pub fn parse_process(text: &'a [u8]) -> Result<Self, SpecError> {
+        let mut spec = Self::parse_top(text)?;
+        spec.process = Some(Object::read("process", spec.top.raw)?);
+        spec.env = last_of_each_name(spec.read_env()?);
+        Ok(spec)
     }
 
     /// The variables that the container asks for.
@@ -94,6 +101,12 @@ impl<'a> Spec<'a> {
     /// The entries of `process.env`.
     pub fn env(&self) -> impl Iterator<Item = &str> {
         self.env.iter().map(|(_, entry)| &**entry)
+    }
+
+    /// The value of a variable in `process.env`; of several, the first.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let entries = self.env().filter_map(|entry| entry.split_once('='));
+        entries.into_iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
     /// `root.path`, if it is there.
@@ -132,7 +145,15 @@ impl<'a> Spec<'a> {
         Ok(found)
     }
 
-    fn read_env(&self) -> Result<Vec<(&'a RawValue, Cow<'a, str>)>, SpecError> {
+    fn parse_top(text: &'a [u8]) -> Result<Self, SpecError> {
+        let text = std::str::from_utf8(text).map_err(|_| SpecError::NotUtf8)?;
+        let raw = serde_json::from_str(text)
+            .map_err(|error| SpecError::Syntax { line: error.line(), column: error.column() })?;
+        let top = Object::read("config.json", raw)?;
+        Ok(Self { text, top, process: None, env: Vec::new(), annotations: Vec::new() })
+    }
+
+    fn read_env(&self) -> Result<Vec<Entry<'a>>, SpecError> {
         let Some(process) = &self.process else { return Ok(Vec::new()) };
         let Some(raw) = process.member("env")? else { return Ok(Vec::new()) };
         let entries: Vec<&'a RawValue> = read(raw, "process.env", "a list")?;
@@ -180,6 +201,20 @@ impl<'a> Object<'a> {
     fn object(&self, name: &str, path: &'static str) -> Result<Option<Self>, SpecError> {
         self.member(name)?.map(|raw| Self::read(path, raw)).transpose()
     }
+}
+
+/// podman adds what its caller sets to what the container has, and runtimes give a process the last.
+fn last_of_each_name(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
+    let mut places = HashMap::new();
+    let mut kept: Vec<Entry<'_>> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = entry.1.split_once('=').map(|(name, _)| name.to_owned());
+        match name.map(|name| *places.entry(name).or_insert(kept.len())).filter(|&place| place < kept.len()) {
+            Some(place) => kept[place] = entry,
+            None => kept.push(entry),
+        }
+    }
+    kept
 }
 
 /// Whether some runtime takes this key for that name.

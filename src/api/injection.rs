@@ -1,15 +1,16 @@
 //! `ampoule.v1.InjectionService`.
 
 use ampoule_proto::messages::ampoule::v1::{
-    ContainerDescriptor, ResolveRequest, ResolveResponse, ResolvedSecret, SecretReference,
+    ContainerDescriptor, Purpose as WirePurpose, ResolveRequest, ResolveResponse, ResolvedSecret, SecretReference,
 };
 use ampoule_proto::services::ampoule_v1::InjectionService;
+use buffa::EnumValue;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
 
 use super::convert::{field, optional, optional_version, secret_text};
 use super::{error::connect_error, principal};
 use crate::domain::Container;
-use crate::vault::{Reference, Resolved, Vault};
+use crate::vault::{Purpose, Reference, Resolved, Vault};
 
 pub(super) struct InjectionApi {
     vault: Vault,
@@ -29,13 +30,23 @@ impl InjectionService for InjectionApi {
     ) -> ServiceResult<ResolveResponse> {
         let principal = principal(&context)?;
         let request = request.to_owned_message();
+        let purpose = purpose(request.purpose)?;
         let container = container(request.container.into_option().unwrap_or_default());
         let references: Vec<Reference> =
             request.references.into_iter().enumerate().map(reference).collect::<Result<_, _>>()?;
-        let resolved = self.vault.resolve(&principal, container, references).await;
+        let resolved = self.vault.resolve(&principal, purpose, container, references).await;
         let resolved = resolved.map_err(|error| connect_error(&error))?;
         let secrets = resolved.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
         Response::ok(ResolveResponse { secrets })
+    }
+}
+
+/// A daemon that knows less than the shim must not record one purpose for another.
+fn purpose(wire: EnumValue<WirePurpose>) -> Result<Purpose, ConnectError> {
+    match wire.as_known() {
+        Some(WirePurpose::PURPOSE_UNSPECIFIED) => Ok(Purpose::Create),
+        Some(WirePurpose::PURPOSE_EXEC) => Ok(Purpose::Exec),
+        None => Err(ConnectError::invalid_argument("purpose is none that this daemon knows: update it")),
     }
 }
 

@@ -207,9 +207,8 @@ impl Entry {
 
     /// The secret and version whose value this entry accounts for, if its value may now be opened.
     pub fn opens(&self) -> Option<(&ObjectId, Version)> {
-        let opening =
-            matches!(self.action, Event::Access(Action::Reveal | Action::Inject)) && self.outcome == Outcome::Ok;
-        match self.subject.as_ref().filter(|_| opening)? {
+        let opening = matches!(self.action, Event::Access(Action::Reveal | Action::Inject | Action::InjectExec));
+        match self.subject.as_ref().filter(|_| opening && self.outcome == Outcome::Ok)? {
             Subject::Object { id, version } => Some((id, (*version)?)),
             Subject::Token(_) | Subject::Key(_) => None,
         }

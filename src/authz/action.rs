@@ -19,6 +19,9 @@ pub enum Action {
     Delete,
     /// Put a value into a container.
     Inject,
+    /// Put a value into a process that starts in a container that runs. Who may [`Inject`](Self::Inject) may do it: no
+    /// grant names it.
+    InjectExec,
     /// Read the audit log.
     ListAudit,
     /// Make a token.
@@ -66,6 +69,7 @@ impl Action {
             Self::List | Self::ListAudit | Self::ListTokens => "list",
             Self::Delete => "delete",
             Self::Inject => "inject",
+            Self::InjectExec => "inject_exec",
             Self::RevokeToken => "revoke",
             Self::Authenticate => "authenticate",
         }
@@ -81,6 +85,7 @@ impl Action {
             Self::List => "vault.object.list",
             Self::Delete => "vault.object.delete",
             Self::Inject => "vault.object.inject",
+            Self::InjectExec => "vault.object.inject_exec",
             Self::ListAudit => "audit.log.list",
             Self::CreateToken => "iam.token.create",
             Self::ListTokens => "iam.token.list",
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_grant_and_the_log_name_an_action_alike() {
-        for action in Action::ALL.into_iter().chain([Action::Authenticate]) {
+        for action in Action::ALL.into_iter().chain([Action::InjectExec, Action::Authenticate]) {
             let name = format!("{}.{}", action.resource_type().as_str().replace('/', "."), action.verb());
             assert_eq!(action.as_str(), name);
         }

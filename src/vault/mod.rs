@@ -27,7 +27,7 @@ pub use forward::Forwarded;
 pub use keys::{Keys, NewKeys};
 pub use log::LogPage;
 pub use prove::{Continued, Proven};
-pub use resolve::{Reference, Resolved};
+pub use resolve::{Purpose, Reference, Resolved};
 pub use token::{MadeToken, NewToken, TokenFilter, TokenPage, TokenRefusal};
 
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};

@@ -29,6 +29,24 @@ impl Reference {
     }
 }
 
+/// What values are for. The permission is the same, the log tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A container that is about to be created.
+    Create,
+    /// A process that is about to start in a container that runs.
+    Exec,
+}
+
+impl Purpose {
+    fn action(self) -> Action {
+        match self {
+            Self::Create => Action::Inject,
+            Self::Exec => Action::InjectExec,
+        }
+    }
+}
+
 /// One value and where it came from.
 pub struct Resolved {
     /// The reference's name.
@@ -48,13 +66,14 @@ impl Vault {
     pub async fn resolve(
         &self,
         principal: &Principal,
+        purpose: Purpose,
         container: Container,
         references: Vec<Reference>,
     ) -> Result<Vec<Resolved>, Error> {
         container.check()?;
         check(&references)?;
-        self.permit_any(principal, &container, &references).await?;
-        let asked = Asked { principal: principal.clone(), container };
+        let asked = Asked { principal: principal.clone(), purpose, container };
+        self.permit_any(&asked, &references).await?;
         let ((asked, references, found), recorded) = self
             .store
             .write(move |tx| {
@@ -91,18 +110,14 @@ impl Vault {
 
     /// Refuses who may inject nothing at all. Of many references one entry tells how many there were: no secret was looked
     /// at for them, and who has no right must not be able to fill the log. The answer is the same as to others.
-    async fn permit_any(
-        &self,
-        principal: &Principal,
-        container: &Container,
-        references: &[Reference],
-    ) -> Result<(), Error> {
+    async fn permit_any(&self, asked: &Asked, references: &[Reference]) -> Result<(), Error> {
+        let principal = &asked.principal;
         if references.len() < 2 || principal.may(Action::Inject, Resource::Some).is_ok() {
             return Ok(());
         }
-        let mut refused = entry(principal.caller(), Action::Inject, None, None, Outcome::Denied);
+        let mut refused = entry(principal.caller(), asked.purpose.action(), None, None, Outcome::Denied);
         refused.attributes.count = Some(references.len());
-        refused.attributes.container = Some(container.clone());
+        refused.attributes.container = Some(asked.container.clone());
         self.record(refused).await?;
         Err(Error::Unresolved(
             references.iter().map(|r| (r.shown().to_owned(), Refusal::forbidden(&r.object))).collect(),
@@ -129,9 +144,10 @@ impl Vault {
     }
 }
 
-/// Who asked, and for which container.
+/// Who asked, for what and for which container.
 struct Asked {
     principal: Principal,
+    purpose: Purpose,
     container: Container,
 }
 
@@ -156,7 +172,8 @@ impl Asked {
 
     /// An entry; the first of a request says all that is known of the container, the others which one it is.
     fn with(&self, place: usize, reference: &Reference, version: Option<Version>, outcome: Outcome) -> Entry {
-        let mut entry = entry(self.principal.caller(), Action::Inject, Some(&reference.object), version, outcome);
+        let (caller, action) = (self.principal.caller(), self.purpose.action());
+        let mut entry = entry(caller, action, Some(&reference.object), version, outcome);
         match &reference.path {
             None => entry.attributes.variable = Some(reference.name.clone()),
             Some(path) => entry.attributes.file = Some(path.clone()),

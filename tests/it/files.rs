@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::support::bundle::{FIRST_ID, Request};
-use crate::support::engine::{Site, on_every_engine};
+use crate::support::engine::{Site, on_runtimes_and_podman};
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
@@ -135,7 +135,7 @@ fn any_text_is_a_file(rig: &Rig) {
     }
 }
 
-on_every_engine!(
+on_runtimes_and_podman!(
     a_file_is_read_only_and_its_owners_alone,
     users_other_than_root_get_their_own,
     user_namespaces_map_the_owner,
@@ -143,3 +143,23 @@ on_every_engine!(
     one_mebibyte_of_files,
     any_text_is_a_file,
 );
+
+/// On the other engines, as far as they hand annotations on.
+mod elsewhere {
+    use super::{Rig, any_text_is_a_file, asking, files_and_variables_side_by_side, script};
+
+    fn files(rig: &Rig) {
+        let request = asking(script("true"), "A", &rig.daemon.cli().add("alpha"));
+        if rig.engine.carries(&request) {
+            any_text_is_a_file(rig);
+            files_and_variables_side_by_side(rig);
+        } else {
+            let ran = rig.engine.run(&request);
+            assert!(rig.engine.does_not_carry(&ran), "{}", ran.err());
+        }
+    }
+
+    crate::support::engine::on_engine!(docker, files);
+    crate::support::engine::on_engine!(containerd, files);
+    crate::support::engine::on_engine!(podman_rootless, files);
+}

@@ -43,7 +43,12 @@ fn the_runtime_inherits_everything() {
         // Descriptors without a name differ in their inode number.
         (ran.out().lines().filter(|line| !line.contains("/tmp/#")).map(str::to_owned).collect::<Vec<_>>(), ran.err())
     };
-    let calls: [&[&str]; 4] = [
+    let process = path("process.json");
+    fs::write(&process, r#"{"args":["true"],"env":["A=b"]}"#).expect("process.json");
+    let calls: [&[&str]; 7] = [
+        &["--log", "l", "exec", "-d", "--process", process.to_str().expect("UTF-8"), "x"],
+        &["exec", "x", "true"],
+        &["delete", "--force", "x"],
         &["--log", "l", "create", "--bundle", bundle_path, "--preserve-fds=1", "an id"],
         &["run", "-b", bundle_path, "x"],
         &["--root=/x", "state", "", "*"],

@@ -18,6 +18,7 @@ mod daemon_life;
 mod doctor;
 mod elsewhere;
 mod every_rpc;
+mod exec;
 mod files;
 mod grants;
 mod hardening;

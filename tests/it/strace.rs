@@ -11,12 +11,12 @@ use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
 /// The calls that take data to a file, and those that make or open one.
-const CALLS: &str = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,splice,tee,vmsplice,sendfile,\
+pub(crate) const CALLS: &str = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,splice,tee,vmsplice,sendfile,\
     copy_file_range,mknod,mknodat,open,openat,openat2,memfd_create,ptrace,process_vm_writev";
 
 /// Where one call wrote the value.
 #[derive(Debug, PartialEq, Eq)]
-enum Target {
+pub(crate) enum Target {
     /// A pipe that somebody opened as if it were a file: the delivery.
     Delivery,
     /// Another pipe or a socket: the way to the container's init.
@@ -29,7 +29,7 @@ enum Target {
 ///
 /// The pipe of the delivery has no name, but it is opened by the name of `config.json`, which leads to it. Whatever is
 /// opened in the bundle for writing is reported too.
-fn targets(needle: &Needle, trace: &str, bundle: &str) -> Vec<Target> {
+pub(crate) fn targets(needle: &Needle, trace: &str, bundle: &str) -> Vec<Target> {
     let mut opened_pipes = HashSet::new();
     let mut found = Vec::new();
     for line in trace.lines() {

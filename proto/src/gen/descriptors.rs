@@ -39,7 +39,7 @@
         name: "ampoule/v1/injection.proto",
         closure: &[5],
         services: &["ampoule.v1.InjectionService"],
-        symbols: &["ampoule.v1.ContainerDescriptor", "ampoule.v1.InjectionService", "ampoule.v1.InjectionService.Resolve", "ampoule.v1.ResolveRequest", "ampoule.v1.ResolveResponse", "ampoule.v1.ResolvedSecret", "ampoule.v1.SecretReference"],
+        symbols: &["ampoule.v1.ContainerDescriptor", "ampoule.v1.InjectionService", "ampoule.v1.InjectionService.Resolve", "ampoule.v1.Purpose", "ampoule.v1.ResolveRequest", "ampoule.v1.ResolveResponse", "ampoule.v1.ResolvedSecret", "ampoule.v1.SecretReference"],
         descriptor: include_bytes!("descriptors/ampoule/v1/injection.binpb"),
     },
     File {

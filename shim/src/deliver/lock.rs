@@ -2,14 +2,15 @@
 //!
 //! It is a file in a folder of our own: whoever may read the bundle's directory could hold a lock on that for ever.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use nix::unistd::geteuid;
+
+use crate::private;
 
 /// A lock, until this and every copy of its descriptor is closed.
 pub(super) struct Lock {
@@ -20,16 +21,8 @@ pub(super) struct Lock {
 impl Lock {
     /// Where the lock of this directory is; nowhere if the run directory can't be written or isn't ours alone.
     pub(super) fn path(directory: &File, run_dir: &Path) -> Option<PathBuf> {
-        let folder = run_dir.join("locks");
-        if fs::symlink_metadata(&folder).is_err() {
-            fs::create_dir_all(run_dir).ok()?;
-            // Another create may make it at the same time.
-            let _ = DirBuilder::new().mode(0o700).create(&folder);
-        }
-        let made = fs::symlink_metadata(&folder).ok()?;
-        // Nobody else has a right to it.
-        let is_private = made.is_dir() && made.uid() == geteuid().as_raw() && made.mode().trailing_zeros() >= 6;
-        let locked = directory.metadata().ok().filter(|_| is_private)?;
+        let folder = private::folder(run_dir, "locks")?;
+        let locked = directory.metadata().ok()?;
         let path = folder.join(format!("{:x}-{:x}", locked.dev(), locked.ino()));
         open(&path).is_ok().then_some(path)
     }

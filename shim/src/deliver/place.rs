@@ -131,7 +131,8 @@ impl Place {
         }
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    /// The path of config.json.
+    pub fn path(&self) -> PathBuf {
         self.bundle.join(OsStr::from_bytes(self.name.to_bytes()))
     }
 

@@ -33,6 +33,12 @@ pub(super) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Owns a descriptor that `fcntl(2)` has just made for the caller alone.
+pub(super) fn adopt(fd: RawFd) -> OwnedFd {
+    // SAFETY: the number is the result of F_DUPFD, which nobody else has; see the one caller.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
 /// Goes before all that has no real-time priority, if this process may (sched(7)); its children don't.
 pub(super) fn go_first() {
     // The kernel's `struct sched_param`; musl has a larger one, and no such call.

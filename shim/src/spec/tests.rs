@@ -169,3 +169,13 @@ fn files_are_bound_after_other_mounts() {
         assert!(bound(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn of_a_process_the_last_of_each_name_counts() {
+    let text = br#"{"env":["A=ampoule://sec_a","B=b","A=1","odd","B=ampoule://sec_b","odd"],"args":["x"]}"#;
+    let spec = Spec::parse_process(text).expect("parses");
+    assert_eq!(spec.env().collect::<Vec<_>>(), ["A=1", "B=ampoule://sec_b", "odd", "odd"]);
+    let requests = spec.requests().expect("requests");
+    assert_eq!(requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>(), ["B"]);
+    assert_eq!(spec.variable("A"), Some("1"));
+}

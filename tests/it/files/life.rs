@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::{asking, holders};
 use crate::canary::places;
 use crate::support::bundle::Request;
-use crate::support::engine::on_every_engine;
+use crate::support::engine::on_runtimes_and_podman;
 use crate::support::process::wait_until;
 use crate::support::programs;
 use crate::support::rig::Rig;
@@ -54,4 +54,4 @@ fn shared_mounts_show_nobody_the_file(rig: &Rig) {
     the_value_is_in_the_container_and_nowhere_else(rig);
 }
 
-on_every_engine!(the_value_is_in_the_container_and_nowhere_else, shared_mounts_show_nobody_the_file);
+on_runtimes_and_podman!(the_value_is_in_the_container_and_nowhere_else, shared_mounts_show_nobody_the_file);

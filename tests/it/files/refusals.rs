@@ -2,7 +2,7 @@
 
 use super::{asking, script};
 use crate::refusal::refused;
-use crate::support::engine::on_every_engine;
+use crate::support::engine::on_runtimes_and_podman;
 use crate::support::rig::Rig;
 
 const KNOWN: &str = "sec_abcdefghijklmnopqrst";
@@ -51,4 +51,4 @@ fn a_secret_that_is_not_there(rig: &Rig) {
     assert!(outcomes.iter().any(|outcome| outcome == "unknown"), "{outcomes:?}");
 }
 
-on_every_engine!(malformed_requests, two_at_one_place, where_something_is_mounted, a_secret_that_is_not_there);
+on_runtimes_and_podman!(malformed_requests, two_at_one_place, where_something_is_mounted, a_secret_that_is_not_there);

@@ -78,7 +78,13 @@ impl Cli {
     /// The entries about injections into a container.
     #[track_caller]
     pub(crate) fn injections(&self) -> Vec<Value> {
-        self.audit().into_iter().filter(|entry| entry["action"] == "vault.object.inject").collect()
+        self.entries("vault.object.inject")
+    }
+
+    /// The entries about this action.
+    #[track_caller]
+    pub(crate) fn entries(&self, action: &str) -> Vec<Value> {
+        self.audit().into_iter().filter(|entry| entry["action"] == action).collect()
     }
 
     #[track_caller]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Engine, Site};
 use crate::support::bundle::{Bundle, Request};
-use crate::support::process::{Ran, wait_until};
+use crate::support::process::{Job, Ran, wait_until};
 
 /// runc or crun, called as an engine calls it.
 pub(crate) struct Bare {
@@ -46,6 +46,22 @@ impl Bare {
         self.site.realm.run(&mut self.site.runtime(args))
     }
 
+    /// Writes a process's description as engines do: the container's own, with other arguments and some variables more.
+    pub(crate) fn describe(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> PathBuf {
+        let config = fs::read(self.folder(id).join("config.json")).expect("config.json");
+        let mut process = serde_json::from_slice::<Value>(&config).expect("JSON")["process"].take();
+        process["args"] = args.into();
+        let variables = process["env"].as_array_mut().expect("env");
+        for (name, value) in env {
+            let is_same = |entry: &Value| entry.as_str().is_some_and(|entry| entry.split('=').next() == Some(name));
+            variables.retain(|entry| !is_same(entry));
+            variables.push(format!("{name}={value}").into());
+        }
+        let path = self.site.folder().join(format!("process-{}.json", self.made.fetch_add(1, Ordering::Relaxed)));
+        fs::write(&path, process.to_string()).expect("process.json");
+        path
+    }
+
     /// What the runtime calls the container's condition; empty if it doesn't know the container.
     pub(crate) fn status(&self, id: &str) -> String {
         let state: Value = serde_json::from_slice(&self.command(&["state", id]).stdout).unwrap_or_default();
@@ -68,6 +84,11 @@ impl Engine for Bare {
 
     fn start(&self, id: &str) -> Ran {
         self.command(&["start", id])
+    }
+
+    fn start_exec(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> Job {
+        let path = self.describe(id, env, args);
+        self.site.realm.start(&mut self.site.runtime(&["exec", "--process", path.to_str().expect("UTF-8"), id]), b"")
     }
 
     fn stop(&self, id: &str) {

@@ -87,6 +87,10 @@ impl Engine for Buildah {
         nothing_done()
     }
 
+    fn start_exec(&self, _: &str, _: &[(&str, &str)], _: &[&str]) -> Job {
+        unreachable!("buildah starts no second process in a container")
+    }
+
     fn stop(&self, _: &str) {
         let mut runtime = Command::new(&self.site.program);
         runtime.env_clear().args(["kill", &self.site.containers()[0], "KILL"]);

@@ -118,6 +118,14 @@ impl Engine for Docker {
         self.call(&["start", id])
     }
 
+    fn start_exec(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> Job {
+        let mut docker = self.command(&["exec"]);
+        for (name, value) in env {
+            docker.arg("--env").arg(format!("{name}={value}"));
+        }
+        self.site.realm.start(docker.arg(id).args(args), b"")
+    }
+
     fn stop(&self, id: &str) {
         self.call(&["stop", "--time", "0", id]).ok();
     }

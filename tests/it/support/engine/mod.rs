@@ -21,7 +21,7 @@ pub(crate) use podman::Podman;
 pub(crate) use site::{Kind, ShimSettings, Site};
 
 use super::bundle::Request;
-use super::process::Ran;
+use super::process::{Job, Ran};
 
 /// The only image there is.
 pub(crate) const IMAGE: &str = "localhost/ampoule-test";
@@ -45,6 +45,15 @@ pub(crate) trait Engine {
     fn create(&self, id: &str, request: &Request) -> Ran;
 
     fn start(&self, id: &str) -> Ran;
+
+    /// Runs a program in a running container, with these variables beside the container's own; the output is the
+    /// program's. As the engine's user does it: the engine describes the process to the runtime.
+    fn exec(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> Ran {
+        self.start_exec(id, env, args).wait()
+    }
+
+    /// The same, without waiting for the end.
+    fn start_exec(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> Job;
 
     /// Kills the container and waits until the runtime knows.
     fn stop(&self, id: &str);

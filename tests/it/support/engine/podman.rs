@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{Engine, IMAGE, Kind, Site, archive, rootless};
 use crate::support::bundle::{FIRST_ID, Request};
-use crate::support::process::Ran;
+use crate::support::process::{Job, Ran};
 use crate::support::programs;
 
 /// podman, started as root, or by a user with no rights but their own.
@@ -173,6 +173,14 @@ impl Engine for Podman {
 
     fn start(&self, id: &str) -> Ran {
         self.call(&["start", id])
+    }
+
+    fn start_exec(&self, id: &str, env: &[(&str, &str)], args: &[&str]) -> Job {
+        let mut podman = self.command(&["exec"]);
+        for (name, value) in env {
+            podman.arg("--env").arg(format!("{name}={value}"));
+        }
+        self.site.realm.start(podman.arg(id).args(args), b"")
     }
 
     fn stop(&self, id: &str) {

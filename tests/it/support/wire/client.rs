@@ -84,7 +84,7 @@ impl Client {
     /// What the shim asks for the container `web`.
     pub(crate) fn resolve(&self, references: Vec<SecretReference>) -> Result<Vec<ResolvedSecret>, Failure> {
         let container = MessageField::some(messages::container());
-        let request = ResolveRequest { container, references };
+        let request = ResolveRequest { container, references, ..ResolveRequest::default() };
         let resolved: ResolveResponse = self.call("/ampoule.v1.InjectionService/Resolve", &request)?;
         Ok(resolved.secrets)
     }
