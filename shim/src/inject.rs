@@ -13,6 +13,7 @@ use crate::config::{Environment, Settings};
 use crate::deliver::{self, Locked, Place, Reading};
 use crate::descriptor;
 use crate::error::Error;
+use crate::fate::Fate;
 use crate::phase;
 use crate::runtime::Runtime;
 use crate::spec::{Edits, Spec, mentions_us};
@@ -53,16 +54,19 @@ pub fn create(
     }
     deliver::hide_memory()?;
     let references = references(&requests);
-    let values = if references.is_empty() {
-        Vec::new()
+    let (values, fate) = if references.is_empty() {
+        (Vec::new(), None)
     } else {
         let container = descriptor::describe(args, place.bundle(), runtime, &spec);
         let request = ResolveRequest { container: Some(container).into(), references };
-        checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
+        let answer = client::resolve(&settings.socket, &request, deadline)?;
+        let fate = Fate::of(&answer.injection_id, args, settings, environment, runtime);
+        (checked(&request, answer).inspect_err(|_| fate.tell_of_failure())?, Some(fate))
     };
     phase::at("resolved");
     edits.set_env(&assigned(requests, values));
-    Ok(deliver::deliver(&place, edits, runtime, args, &run_dir, deadline)?)
+    let delivered = deliver::deliver(&place, edits, runtime, args, &run_dir, deadline, fate.as_ref());
+    Ok(delivered.inspect_err(|_| fate.iter().for_each(Fate::tell_of_failure))?)
 }
 
 fn plain(args: &Args, runtime: &Runtime) -> Result<Infallible, Error> {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod deliver;
 pub mod descriptor;
 pub mod error;
+pub mod fate;
 pub mod hook;
 pub mod inject;
 pub mod phase;
@@ -46,6 +47,9 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, Error> {
     let runtime = Runtime::find(&settings, argv.first())?;
     let dialect = Dialect::of(runtime.name());
     let tail = argv.get(1..).unwrap_or_default();
-    let Some(create) = Args::parse(tail, dialect) else { return Ok(runtime.exec(tail)?) };
+    let Some(create) = Args::parse(tail, dialect) else {
+        fate::tell_of_delete(tail, &environment, &runtime);
+        return Ok(runtime.exec(tail)?);
+    };
     inject::create(&create, &settings, &environment, &runtime)
 }

@@ -1,8 +1,8 @@
 //! `ampoule.v1.InjectionService`.
 
 use ampoule_proto::messages::ampoule::v1::{
-    ContainerDescriptor, Fate as WireFate, ReportRequest, ReportResponse, ResolveRequest, ResolveResponse, ResolvedSecret,
-    SecretReference,
+    ContainerDescriptor, Fate as WireFate, ReportRequest, ReportResponse, ResolveRequest, ResolveResponse,
+    ResolvedSecret, SecretReference,
 };
 use ampoule_proto::services::ampoule_v1::InjectionService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult};
@@ -59,7 +59,9 @@ fn fate(request: &ReportRequest) -> Result<Fate, ConnectError> {
         (Some(WireFate::FATE_CREATED), Some(init)) => {
             Ok(Fate::Created(Process { pid: init.pid, started: init.started, namespace: init.namespace }))
         }
-        (Some(WireFate::FATE_CREATED), None) => Err(ConnectError::invalid_argument("init is missing: a container that was created has one")),
+        (Some(WireFate::FATE_CREATED), None) => {
+            Err(ConnectError::invalid_argument("init is missing: a container that was created has one"))
+        }
         (Some(WireFate::FATE_FAILED), _) => Ok(Fate::Failed),
         (Some(WireFate::FATE_DELETED), _) => Ok(Fate::Deleted),
         (Some(WireFate::FATE_UNSPECIFIED) | None, _) => {

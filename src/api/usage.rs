@@ -38,7 +38,8 @@ impl UsageService for UsageApi {
 }
 
 fn usage(found: Usage) -> WireUsage {
-    let state = if found.runs { ContainerState::CONTAINER_STATE_RUNNING } else { ContainerState::CONTAINER_STATE_UNKNOWN };
+    let state =
+        if found.runs { ContainerState::CONTAINER_STATE_RUNNING } else { ContainerState::CONTAINER_STATE_UNKNOWN };
     WireUsage {
         container_id: found.container.id,
         container_name: found.container.name,

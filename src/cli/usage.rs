@@ -56,7 +56,8 @@ impl Usage {
             return print_json(&found);
         }
         let rows: Vec<_> = found.iter().map(Held::row).collect();
-        let headings = ["CONTAINER", "NAME", "ENGINE", "IMAGE", "STATE", "OBJECT ID", "VERSION", "CURRENT", "VARIABLES", "SINCE"];
+        let headings =
+            ["CONTAINER", "NAME", "ENGINE", "IMAGE", "STATE", "OBJECT ID", "VERSION", "CURRENT", "VARIABLES", "SINCE"];
         print_table(context, headings, &rows)
     }
 }
@@ -66,7 +67,11 @@ impl Held {
         let current = if self.deleted { "deleted".to_owned() } else { self.current_version.clone() };
         [
             // As engines show it.
-            if self.container_id.len() == 64 { self.container_id.chars().take(12).collect() } else { self.container_id.clone() },
+            if self.container_id.len() == 64 {
+                self.container_id.chars().take(12).collect()
+            } else {
+                self.container_id.clone()
+            },
             self.container_name.clone(),
             self.engine.clone(),
             self.image.clone(),

@@ -73,7 +73,9 @@ mod tests {
         );
         assert_eq!(
             note("1; versions=1,3", "sec_a").as_deref(),
-            Some("1 container still holds versions 1, 3: see `ampoule usage --object_id sec_a --stale`, and restart it")
+            Some(
+                "1 container still holds versions 1, 3: see `ampoule usage --object_id sec_a --stale`, and restart it"
+            )
         );
         assert_eq!(note("many", "sec_a"), None);
     }

@@ -52,6 +52,8 @@ impl Vault {
             entries(principal.caller(), event, injection, outcome).iter().try_for_each(|entry| tx.append(entry))
         };
         match fate {
+            // Told twice, since the first answer was lost.
+            Fate::Created(init) if injection.init == Some(init) => Ok(()),
             Fate::Created(init) => {
                 injection.init = Some(init);
                 tx.confirm_injection(id, init)?;
