@@ -3,7 +3,7 @@
 //! Nobody waits for it but a `delete`, and that no longer than [`PATIENCE`]. What isn't told the daemon sees by itself, or
 //! it says that it doesn't know.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString, c_int};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,8 +15,8 @@ use ampoule_proto::messages::ampoule::v1::{Fate as WireFate, Process, ReportRequ
 use ampoule_proto::process;
 use buffa::{EnumValue, MessageField};
 use nix::fcntl::OFlag;
-use nix::unistd::{geteuid, getpid};
-use serde::Deserialize;
+use nix::unistd::{execv, geteuid, getpid};
+use serde::{Deserialize, Serialize};
 
 use crate::args::{self, Args, Dialect, option_before_command};
 use crate::client;
@@ -28,8 +28,11 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// The longest name that a file may have (`NAME_MAX`).
 const LONGEST_NAME: usize = 255;
 
+/// The name by which a guard that has become this program again is known.
+const NAME: &str = "ampoule-report";
+
 /// An injection, and where to see what becomes of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fate {
     injection: String,
     socket: PathBuf,
@@ -70,9 +73,21 @@ impl Fate {
         }
     }
 
-    /// Tells what became of the container, now that the runtime has ended or has started the container's program;
+    /// Becomes a process that tells what became of the container, now that the runtime has ended or has started the container's program;
     /// `undelivered` if it can't have got its values.
+    ///
+    /// By executing this program anew: nothing of the values is in its memory then, and of the async runtime that the
+    /// shim had for its own call nothing is left.
     pub(crate) fn tell(&self, ended: bool, undelivered: bool) {
+        if self.injection.is_empty() {
+            return;
+        }
+        let Ok(told) = serde_json::to_string(&(self, ended, undelivered)) else { return };
+        let Ok(told) = CString::new(told) else { return };
+        let _ = execv(c"/proc/self/exe", &[&CString::new(NAME).unwrap_or_default(), &told]);
+    }
+
+    fn look_and_tell(&self, ended: bool, undelivered: bool) {
         let Some(request) = self.seen(ended, undelivered) else { return };
         if request.fate == EnumValue::from(WireFate::FATE_CREATED) && ended {
             self.mark();
@@ -81,9 +96,6 @@ impl Fate {
     }
 
     fn seen(&self, ended: bool, undelivered: bool) -> Option<ReportRequest> {
-        if self.injection.is_empty() {
-            return None;
-        }
         let report = |fate| report(&self.injection, fate);
         if undelivered {
             return Some(report(WireFate::FATE_FAILED));
@@ -125,6 +137,19 @@ impl Fate {
             let _ = fs::remove_file(marker);
         }
     }
+}
+
+/// Whether this process was a guard.
+pub fn is_called(argv: &[OsString]) -> bool {
+    argv.first().is_some_and(|name| name == NAME)
+}
+
+/// Tells what became of a container, as the guard knows; returns the exit status.
+pub fn main(argv: &[OsString]) -> c_int {
+    let told = argv.get(1).and_then(|told| serde_json::from_slice::<(Fate, bool, bool)>(told.as_bytes()).ok());
+    let Some((fate, ended, undelivered)) = told else { return 2 };
+    fate.look_and_tell(ended, undelivered);
+    0
 }
 
 /// Before a `delete` of a container that was given secrets: tells that it ends. Does nothing for another command, nor for a

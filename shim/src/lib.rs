@@ -27,10 +27,14 @@ use error::Error;
 use runtime::Runtime;
 
 /// Becomes the runtime, or reports why not and returns the exit status; called as `ampoule-hook` it is podman's hook.
+/// A guard calls it to tell what became of a container.
 pub fn main() -> c_int {
     let argv = config::arguments();
     if hook::is_called(&argv) {
         return hook::main(&argv);
+    }
+    if fate::is_called(&argv) {
+        return fate::main(&argv);
     }
     match become_runtime(&argv) {
         Ok(never) => match never {},

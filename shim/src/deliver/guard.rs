@@ -60,5 +60,6 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
         sys::close_all_but(&mut []);
         fate.tell(ended, killed);
     }
+    // Also where it could not.
     sys::exit_now(0)
 }

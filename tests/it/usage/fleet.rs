@@ -26,7 +26,7 @@ const NEW: usize = 2;
 
 struct Fleet {
     daemon: Daemon,
-    /// The first one's processes hold all others': it is dropped first.
+    /// The first one's process namespace is that of all.
     engines: Vec<Box<dyn Engine>>,
     secrets: Vec<String>,
     /// Which secret and version each value is of.
@@ -166,6 +166,17 @@ impl Fleet {
     fn entries(&self, action: &str, outcome: &str) -> usize {
         let entries = self.daemon.cli().audit();
         entries.iter().filter(|e| e["action"] == action && e["attributes"]["outcome"] == outcome).count()
+    }
+}
+
+impl Drop for Fleet {
+    /// The namespace of processes ends when all in it that come from here have been waited for: its holder comes last.
+    fn drop(&mut self) {
+        self.daemon.kill();
+        for (place, name) in &self.living {
+            pids(&format!("{place}-{name}")).into_iter().for_each(kill_9);
+        }
+        while self.engines.pop().is_some() {}
     }
 }
 
