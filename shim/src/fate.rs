@@ -73,7 +73,12 @@ impl Fate {
         }
     }
 
-    /// Becomes a process that tells what became of the container, now that the runtime has ended or has started the container's program;
+    /// Whether there is something to see before the runtime ends, as in a `run` that ends with its container.
+    pub(crate) fn can_be_seen(&self) -> bool {
+        self.runs && self.state.as_deref().is_some_and(|state| init_of(state).is_ok())
+    }
+
+    /// Becomes a process that tells what became of the container, now that the runtime has ended or [it can be seen](Self::can_be_seen);
     /// `undelivered` if it can't have got its values.
     ///
     /// By executing this program anew: nothing of the values is in its memory then, and of the async runtime that the

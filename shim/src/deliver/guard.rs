@@ -55,9 +55,12 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
     }
     delivery.release();
     if let Some(fate) = &delivery.fate {
-        let ended = delivery.runtime_ends(PollTimeout::ZERO);
-        // With them goes the lock, wherever it is: nobody has to wait for the daemon.
-        sys::close_all_but(&mut []);
+        // With the others goes the lock, wherever it is: nobody has to wait for what follows.
+        sys::close_all_but(&mut [runtime]);
+        let mut ended = false;
+        while !ended && !fate.can_be_seen() {
+            ended = delivery.runtime_ends(PollTimeout::from(10_u8));
+        }
         fate.tell(ended, killed);
     }
     // Also where it could not.
