@@ -39,7 +39,8 @@ fn a_deleted_one_is_told_of(rig: &Rig) {
     }
     assert_eq!(rows[0]["names"], serde_json::json!(["TOKEN"]));
     assert!(!rows[0]["host"].as_str().expect("a host").is_empty());
-    let injected = rig.daemon.cli().audit().pop().expect("an entry");
+    let injected = rig.daemon.cli().audit().into_iter().find(|entry| entry["action"] == "vault.object.injected");
+    let injected = injected.expect("an entry");
     let asked = rig.daemon.cli().injections().pop().expect("an entry");
     assert_eq!(injected["attributes"]["injection"], asked["attributes"]["request_id"]);
     rig.engine.stop("web");
