@@ -9,7 +9,9 @@ use std::os::unix::fs::MetadataExt;
 ///
 /// Fails if there is none of this id, or none that this process may see.
 pub fn started(pid: i32) -> io::Result<Option<u64>> {
-    parse(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (state, started) = parse(&stat).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((!matches!(state, "Z" | "X")).then_some(started))
 }
 
 /// The namespace that this process's ids of processes are of, by its inode.
@@ -17,13 +19,14 @@ pub fn namespace() -> io::Result<u64> {
     fs::metadata("/proc/self/ns/pid").map(|namespace| namespace.ino())
 }
 
-fn parse(stat: &str) -> Option<Option<u64>> {
+/// The state and the start.
+fn parse(stat: &str) -> Option<(&str, u64)> {
     // A program's name may hold anything, a bracket too.
     let (_, tail) = stat.rsplit_once(')')?;
     let mut fields = tail.split_whitespace();
     let state = fields.next()?;
     let started = fields.nth(18)?.parse().ok()?;
-    Some((!matches!(state, "Z" | "X")).then_some(started))
+    Some((state, started))
 }
 
 #[cfg(test)]
@@ -35,8 +38,8 @@ mod tests {
         let line = |state| {
             format!("7 (a) b (c)) {state} 1 7 7 0 -1 4194560 141 0 0 0 0 0 0 0 20 0 1 0 54321 2 3 18446744073709551615")
         };
-        assert_eq!(parse(&line("S")), Some(Some(54321)));
-        assert_eq!(parse(&line("Z")), Some(None));
+        assert_eq!(parse(&line("S")), Some(("S", 54321)));
+        assert_eq!(parse(&line("Z")), Some(("Z", 54321)));
         for broken in ["", "7 (a", "7 (a) S 1", "7 (a) S 1 7 7 0 -1 1 1 0 0 0 0 0 0 0 20 0 1 0 x"] {
             assert_eq!(parse(broken), None, "{broken}");
         }

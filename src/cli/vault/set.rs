@@ -49,8 +49,8 @@ impl Set {
 }
 
 /// What to restart, out of a header such as `2; versions=1,3`.
-fn note(held: &str, object_id: &str) -> Option<String> {
-    let (count, versions) = held.split_once("; versions=")?;
+fn note(header: &str, object_id: &str) -> Option<String> {
+    let (count, versions) = header.split_once("; versions=")?;
     let (count, versions): (u64, Vec<&str>) = (count.parse().ok()?, versions.split(',').collect());
     let (containers, hold, them) =
         if count == 1 { ("container", "holds", "it") } else { ("containers", "hold", "them") };

@@ -45,11 +45,13 @@ impl Processes {
         if injection.boot != self.boot {
             return Seen::Gone;
         }
-        match injection.init.map(|init| self.is_alive(init)) {
-            Some(Some(true)) => Seen::Running,
-            Some(Some(false)) => Seen::Gone,
-            Some(None) => Seen::Unknown,
-            None if now.duration_since(injection.at) > UNREPORTED => Seen::NeverReported,
+        let Some(init) = injection.init else {
+            let late = now.duration_since(injection.at) > UNREPORTED;
+            return if late { Seen::NeverReported } else { Seen::Unknown };
+        };
+        match self.is_alive(init) {
+            Some(true) => Seen::Running,
+            Some(false) => Seen::Gone,
             None => Seen::Unknown,
         }
     }
