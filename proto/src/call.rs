@@ -10,7 +10,7 @@ use buffa::Message;
 use bytes::{Buf, Bytes};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming};
 use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
@@ -34,10 +34,28 @@ pub async fn unary<Q: Message, A: Message>(
     headers: &[(HeaderName, HeaderValue)],
     request: &Q,
 ) -> Result<A, CallError> {
+    unary_with_headers(socket, method, headers, request).await.map(|answer| answer.message)
+}
+
+/// The same, with what the daemon says beside the answer.
+pub async fn unary_with_headers<Q: Message, A: Message>(
+    socket: &Path,
+    method: &'static str,
+    headers: &[(HeaderName, HeaderValue)],
+    request: &Q,
+) -> Result<Answer<A>, CallError> {
     let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(socket, error))?;
     check_owner(socket, &stream)?;
     let daemon = Daemon { host: HeaderValue::from_static("ampoule"), place: socket.display().to_string() };
     exchange(stream, &daemon, method, headers, request).await
+}
+
+/// An answer of the daemon.
+pub struct Answer<A> {
+    /// The message.
+    pub message: A,
+    /// The headers before it.
+    pub headers: HeaderMap,
 }
 
 /// Whom a connection leads to.
@@ -55,7 +73,7 @@ pub async fn exchange<S, Q, A>(
     method: &'static str,
     headers: &[(HeaderName, HeaderValue)],
     request: &Q,
-) -> Result<A, CallError>
+) -> Result<Answer<A>, CallError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     Q: Message,
@@ -65,8 +83,9 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     tokio::spawn(connection);
     let request = http_request(daemon.host.clone(), method, headers, request);
-    let response = sender.send_request(request).await.map_err(lost)?;
-    read(&daemon.place, response).await
+    let mut response = sender.send_request(request).await.map_err(lost)?;
+    let headers = std::mem::take(response.headers_mut());
+    read(&daemon.place, response).await.map(|message| Answer { message, headers })
 }
 
 fn http_request<Q: Message>(

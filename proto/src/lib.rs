@@ -8,6 +8,7 @@ pub mod call;
 #[cfg(feature = "reflection")]
 pub mod descriptors;
 pub mod id;
+pub mod process;
 pub mod request;
 pub mod secret;
 pub mod wire;

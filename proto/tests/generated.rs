@@ -14,12 +14,13 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 7] = [
+const PROTOS: [&str; 8] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
+    "ampoule/v1/usage.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
 ];

@@ -34,7 +34,7 @@ impl Dialect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args {
     argv: Vec<OsString>,
-    command: usize,
+    pub(crate) command: usize,
     bundle: Option<Bundle>,
     /// crun's `--config`: the specification's name in the bundle.
     pub config: Option<PathBuf>,
@@ -120,6 +120,12 @@ impl Args {
         }
         used
     }
+}
+
+/// The container that a `delete` is about; `None` for every other command.
+pub fn deleted(argv: &[OsString], dialect: Dialect) -> Option<&OsString> {
+    let at = command(argv, dialect).filter(|at| argv[*at] == "delete")?;
+    argv[at + 1..].iter().find(|argument| !argument.as_bytes().starts_with(b"-"))
 }
 
 /// Where the engine wants errors to go: the options `--log` and `--log-format` before the command.

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ampoule_proto::call::{self, CallError};
-use ampoule_proto::messages::ampoule::v1::{ResolveRequest, ResolveResponse};
+use ampoule_proto::messages::ampoule::v1::{ReportRequest, ReportResponse, ResolveRequest, ResolveResponse};
+use buffa::Message;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tokio::time::{Instant, sleep, timeout_at};
 
-const METHOD: &str = "/ampoule.v1.InjectionService/Resolve";
+const RESOLVE: &str = "/ampoule.v1.InjectionService/Resolve";
+const REPORT: &str = "/ampoule.v1.InjectionService/Report";
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -22,10 +24,30 @@ pub fn resolve(
     request: &ResolveRequest,
     deadline: std::time::Instant,
 ) -> Result<ResolveResponse, ClientError> {
+    run(with_retries(socket, RESOLVE, request, Instant::from_std(deadline)))
+}
+
+/// Tells the daemon what became of a container, within the time left until `deadline`; as [`resolve`] does.
+pub fn report(socket: &Path, request: &ReportRequest, deadline: std::time::Instant) -> Result<(), ClientError> {
+    let told = with_retries(socket, REPORT, request, Instant::from_std(deadline));
+    run(told).map(|ReportResponse { .. }| ())
+}
+
+/// The same, but a daemon that isn't there is not waited for.
+pub fn report_once(socket: &Path, request: &ReportRequest, deadline: std::time::Instant) -> Result<(), ClientError> {
+    let late = |_| ClientError::Late { socket: socket.to_owned() };
+    run(async {
+        let told = timeout_at(Instant::from_std(deadline), call::unary(socket, REPORT, &[], request)).await;
+        let ReportResponse { .. } = told.map_err(late)??;
+        Ok(())
+    })
+}
+
+fn run<T>(call: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|error| ClientError::Local { error })?;
-    let resolved = without_sigpipe(|| runtime.block_on(with_retries(socket, request, Instant::from_std(deadline))));
-    resolved.map_err(|errno| ClientError::Local { error: errno.into() })?
+    let answered = without_sigpipe(|| runtime.block_on(call));
+    answered.map_err(|errno| ClientError::Local { error: errno.into() })?
 }
 
 /// Runs without the signal that a daemon's death in the middle of a request brings: it would end the shim silently.
@@ -42,15 +64,16 @@ fn without_sigpipe<T>(run: impl FnOnce() -> T) -> nix::Result<T> {
     Ok(result)
 }
 
-async fn with_retries(
+async fn with_retries<Q: Message, A: Message>(
     socket: &Path,
-    request: &ResolveRequest,
+    method: &'static str,
+    request: &Q,
     deadline: Instant,
-) -> Result<ResolveResponse, ClientError> {
+) -> Result<A, ClientError> {
     let mut pause = FIRST_PAUSE;
     let mut last = None;
     loop {
-        let error = match timeout_at(deadline, call::unary(socket, METHOD, &[], request)).await {
+        let error = match timeout_at(deadline, call::unary(socket, method, &[], request)).await {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) if error.is_passing() => error,
             Ok(Err(error)) => return Err(error.into()),

@@ -34,6 +34,7 @@ use nix::sys::stat::Mode;
 use zeroize::Zeroizing;
 
 use crate::args::Args;
+use crate::fate::Fate;
 use crate::phase;
 use crate::runtime::Runtime;
 use crate::spec::Edits;
@@ -57,13 +58,14 @@ pub fn deliver(
     args: &Args,
     run_dir: &Path,
     deadline: Instant,
+    fate: Option<&Fate>,
 ) -> Result<Infallible, DeliverError> {
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
     match place.prepare() {
-        Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given()),
+        Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given(), fate),
         Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
             edits.anchor(place.bundle())?;
-            shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline)
+            shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline, fate)
         }
         Err(errno) => Err(DeliverError::step("make a link in the bundle")(errno)),
     }
@@ -89,9 +91,10 @@ fn exchange(
     runtime: &Runtime,
     args: &Args,
     given: &[OsString],
+    fate: Option<&Fate>,
 ) -> Result<Infallible, DeliverError> {
     phase::at("prepared");
-    let started = Delivery::prepare(place, args).and_then(|delivery| helper::start(delivery, text));
+    let started = Delivery::prepare(place, args, fate).and_then(|delivery| helper::start(delivery, text));
     let helper = started.inspect_err(|_| place.restore())?;
     phase::at("helper-ready");
     let error = match place.exchange(helper.link()) {

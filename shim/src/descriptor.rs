@@ -27,7 +27,25 @@ pub fn describe(args: &Args, bundle: &Path, runtime: &Runtime, spec: &Spec<'_>) 
         image: image(spec).to_owned(),
         pid: getpid().as_raw(),
         runtime: runtime.path().display().to_string(),
+        name: name(spec, &parent_arguments()),
+        host: host(),
     }
+}
+
+/// What the engine's user calls the container: as containerd's CRI plugin says, or podman to conmon (`-n`, conmon(8)).
+fn name(spec: &Spec<'_>, parent: &[String]) -> String {
+    let annotated = spec.annotations().find(|(key, _)| *key == "io.kubernetes.cri.container-name");
+    let of_conmon = || parent.iter().skip_while(|argument| !["-n", "--name"].contains(&argument.as_str())).nth(1);
+    let is_conmons = parent.first().is_some_and(|program| Path::new(program).ends_with("conmon"));
+    match annotated {
+        Some((_, name)) => name.to_owned(),
+        None => of_conmon().filter(|_| is_conmons).cloned().unwrap_or_default(),
+    }
+}
+
+/// The name of this host.
+pub(crate) fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
 }
 
 fn engine(bundle: &Path, spec: &Spec<'_>, parent: &str) -> &'static str {
@@ -54,6 +72,11 @@ pub(crate) fn image<'s>(spec: &'s Spec<'_>) -> &'s str {
     IMAGE_KEYS.iter().find_map(value).unwrap_or_default()
 }
 
+fn parent_arguments() -> Vec<String> {
+    let line = fs::read(format!("/proc/{}/cmdline", getppid())).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+}
+
 fn parent_name() -> String {
     let name = fs::read_to_string(format!("/proc/{}/comm", getppid())).unwrap_or_default();
     name.trim_end().to_owned()
@@ -78,6 +101,21 @@ mod tests {
         assert_eq!(guess("/b", r#""io.container.manager":"libpod""#, "sh"), "podman");
         assert_eq!(guess("/b", "", "conmon"), "podman");
         assert_eq!(guess("/b", "", "sh"), "");
+    }
+
+    #[test]
+    fn names_by_whoever_tells_them() {
+        let named = |text: &str, parent: &[&str]| {
+            let parent: Vec<String> = parent.iter().map(|&argument| argument.to_owned()).collect();
+            name(&Spec::parse(text.as_bytes()).expect("parses"), &parent)
+        };
+        assert_eq!(
+            named("{}", &["/usr/bin/conmon", "--api-version", "1", "-c", "0a", "-n", "web", "--runtime-arg", "-n"]),
+            "web"
+        );
+        assert_eq!(named("{}", &["/usr/bin/sh", "-n", "web"]), "");
+        assert_eq!(named("{}", &["/usr/bin/conmon", "-n"]), "");
+        assert_eq!(named(r#"{"annotations":{"io.kubernetes.cri.container-name":"app"}}"#, &[]), "app");
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Call<'_> {
             image: text(|record| &record.image),
             pid: getpid().as_raw(),
             runtime: self.runtime.path().display().to_string(),
+            ..ContainerDescriptor::default()
         }
     }
 

@@ -13,6 +13,7 @@ use crate::config::{Environment, Settings};
 use crate::deliver::{self, Locked, Place, Reading};
 use crate::descriptor;
 use crate::error::Error;
+use crate::fate::Fate;
 use crate::files::Files;
 use crate::phase;
 use crate::record::{self, Container};
@@ -69,16 +70,21 @@ pub fn create(
     let mut references = references(&requests);
     let variables = references.len();
     references.extend(files.references());
-    let mut answer = if references.is_empty() {
-        ResolveResponse::default()
+    let (mut answer, fate) = if references.is_empty() {
+        (ResolveResponse::default(), None)
     } else {
         let container = Some(container.clone()).into();
         let request = ResolveRequest { container, references, ..ResolveRequest::default() };
-        checked(&request, client::resolve(&settings.socket, &request, deadline)?)?
+        let answer = client::resolve(&settings.socket, &request, deadline)?;
+        let fate = Fate::of(&answer.injection_id, args, settings, environment, runtime);
+        (checked(&request, answer).inspect_err(|_| fate.tell_of_failure())?, Some(fate))
     };
     phase::at("resolved");
     let of_files = answer.secrets.split_off(variables.min(answer.secrets.len()));
-    files.make(of_files, &mut edits, &run_dir)?;
+    if let Err(error) = files.make(of_files, &mut edits, &run_dir) {
+        fate.iter().for_each(Fate::tell_of_failure);
+        return Err(error.into());
+    }
     let own = own.filter(|_| settings.exec && !requests.is_empty());
     if let Some(own) = &own {
         own.keep(
@@ -88,8 +94,9 @@ pub fn create(
         );
     }
     edits.set_env(&assigned(requests, answer));
-    deliver::deliver(&place, edits, runtime, args, &run_dir, deadline).map_err(|error| {
+    deliver::deliver(&place, edits, runtime, args, &run_dir, deadline, fate.as_ref()).map_err(|error| {
         own.iter().for_each(Container::forget_earlier);
+        fate.iter().for_each(Fate::tell_of_failure);
         error.into()
     })
 }

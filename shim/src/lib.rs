@@ -11,6 +11,7 @@ pub mod deliver;
 pub mod descriptor;
 pub mod error;
 pub mod exec;
+pub mod fate;
 mod files;
 pub mod hook;
 pub mod inject;
@@ -32,10 +33,14 @@ use record::Container;
 use runtime::Runtime;
 
 /// Becomes the runtime, or reports why not and returns the exit status; called as `ampoule-hook` it is podman's hook.
+/// A guard calls it to tell what became of a container.
 pub fn main() -> c_int {
     let argv = config::arguments();
     if hook::is_called(&argv) {
         return hook::main(&argv);
+    }
+    if fate::is_called(&argv) {
+        return fate::main(&argv);
     }
     match become_runtime(&argv) {
         Ok(never) => match never {},
@@ -58,6 +63,7 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
         let done = exec::exec(&exec, &settings, &environment, &runtime);
         return done.map_err(|error| (error, runtime.exec_failure()));
     }
+    fate::tell_of_delete(tail, &environment, &runtime);
     if let Some(Delete { root, id, force }) = Delete::parse(tail, dialect) {
         let container = Container::new(&environment, &runtime, root.as_ref(), id.as_ref());
         if let Some(container) = container {

@@ -17,6 +17,7 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
         Error::BrokenLog { .. } | Error::Store(StoreError::Damaged { .. } | StoreError::Malformed { .. }) => {
             ErrorCode::DataLoss
         }
+        Error::UnknownInjection { .. } => ErrorCode::NotFound,
         Error::Token(refusal) => token_code(refusal),
         Error::Unauthenticated => ErrorCode::Unauthenticated,
         Error::Store(_) => ErrorCode::Unavailable,

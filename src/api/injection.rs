@@ -1,7 +1,8 @@
 //! `ampoule.v1.InjectionService`.
 
 use ampoule_proto::messages::ampoule::v1::{
-    ContainerDescriptor, Purpose as WirePurpose, ResolveRequest, ResolveResponse, ResolvedSecret, SecretReference,
+    ContainerDescriptor, Fate as WireFate, Purpose as WirePurpose, ReportRequest, ReportResponse, ResolveRequest,
+    ResolveResponse, ResolvedSecret, SecretReference,
 };
 use ampoule_proto::services::ampoule_v1::InjectionService;
 use buffa::EnumValue;
@@ -9,8 +10,8 @@ use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, Service
 
 use super::convert::{field, optional, optional_version, secret_text};
 use super::{error::connect_error, principal};
-use crate::domain::Container;
-use crate::vault::{Purpose, Reference, Resolved, Vault};
+use crate::domain::{Container, Process};
+use crate::vault::{Fate, Purpose, Reference, Resolved, Vault};
 
 pub(super) struct InjectionApi {
     vault: Vault,
@@ -36,8 +37,38 @@ impl InjectionService for InjectionApi {
             request.references.into_iter().enumerate().map(reference).collect::<Result<_, _>>()?;
         let resolved = self.vault.resolve(&principal, purpose, container, references).await;
         let resolved = resolved.map_err(|error| connect_error(&error))?;
-        let secrets = resolved.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
-        Response::ok(ResolveResponse { secrets })
+        let secrets = resolved.values.into_iter().map(resolved_secret).collect::<Result<_, _>>()?;
+        Response::ok(ResolveResponse { secrets, injection_id: resolved.id.to_string() })
+    }
+
+    async fn report(
+        &self,
+        context: RequestContext,
+        request: ServiceRequest<'_, ReportRequest>,
+    ) -> ServiceResult<ReportResponse> {
+        let principal = principal(&context)?;
+        let request = request.to_owned_message();
+        let id = field("injection_id", &request.injection_id)?;
+        let fate = fate(&request)?;
+        self.vault.report(&principal, id, fate).await.map_err(|error| connect_error(&error))?;
+        Response::ok(ReportResponse {})
+    }
+}
+
+fn fate(request: &ReportRequest) -> Result<Fate, ConnectError> {
+    let init = request.init.as_option();
+    match (request.fate.as_known(), init) {
+        (Some(WireFate::FATE_CREATED), Some(init)) => {
+            Ok(Fate::Created(Process { pid: init.pid, started: init.started, namespace: init.namespace }))
+        }
+        (Some(WireFate::FATE_CREATED), None) => {
+            Err(ConnectError::invalid_argument("init is missing: a container that was created has one"))
+        }
+        (Some(WireFate::FATE_FAILED), _) => Ok(Fate::Failed),
+        (Some(WireFate::FATE_DELETED), _) => Ok(Fate::Deleted),
+        (Some(WireFate::FATE_UNSPECIFIED) | None, _) => {
+            Err(ConnectError::invalid_argument("fate is not known: use CREATED, FAILED or DELETED"))
+        }
     }
 }
 
@@ -51,8 +82,8 @@ fn purpose(wire: EnumValue<WirePurpose>) -> Result<Purpose, ConnectError> {
 }
 
 fn container(wire: ContainerDescriptor) -> Container {
-    let ContainerDescriptor { id, bundle, engine, image, pid, runtime, .. } = wire;
-    Container { id, bundle, engine, image, pid, runtime }
+    let ContainerDescriptor { id, bundle, engine, image, pid, runtime, name, host, .. } = wire;
+    Container { id, bundle, engine, image, pid, runtime, name, host }
 }
 
 fn reference((place, wire): (usize, SecretReference)) -> Result<Reference, ConnectError> {

@@ -22,6 +22,7 @@ mod server;
 mod tls;
 mod token;
 mod unreadable;
+mod usage;
 mod vault;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ fn services(vault: &Vault, limits: &Limits) -> ConnectRpcService {
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())))
+        .add_service(Arc::new(usage::UsageApi::new(vault.clone())))
         .add_service(Arc::new(token::TokenApi::new(vault.clone())))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]

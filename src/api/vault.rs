@@ -12,10 +12,13 @@ use connectrpc::{RequestContext, Response, ServiceRequest, ServiceResult};
 use super::convert::{field, filter, invalid, labels, metadata, optional_version, secret_text, value};
 use super::{error::connect_error, principal};
 use crate::domain::Description;
-use crate::vault::{Disclosure, NewObject, Vault};
+use crate::vault::{Disclosure, NewObject, StillHeld, Vault};
 
 /// A request header that asks `DescribeObject` for metadata only: the value is then not opened at all.
 const METADATA_ONLY: &str = "ampoule-metadata-only";
+
+/// A header of `UpdateObject`'s answer, if containers hold other versions: how many, and which.
+const STILL_HELD: &str = "ampoule-still-held";
 
 pub(super) struct VaultApi {
     vault: Vault,
@@ -56,7 +59,16 @@ impl VaultService for VaultApi {
         let expected = optional_version("if_version_matches", &request.if_version_matches)?;
         let value = value(request.new_value)?;
         let object = self.vault.update(&principal, id, value, expected).await.map_err(|error| connect_error(&error))?;
-        Response::ok(metadata(&object, object.current))
+        let response = Response::new(metadata(&object, object.current));
+        // It is stored: that it can't be told who still has another one is no failure.
+        match self.vault.still_held(&principal, &object).await {
+            Ok(Some(held)) => Ok(response.with_header(STILL_HELD, still_held(&held))),
+            Ok(None) => Ok(response),
+            Err(error) => {
+                tracing::warn!(error = error.to_string(), "the inventory of containers can't be read");
+                Ok(response)
+            }
+        }
     }
 
     async fn describe_object(
@@ -101,4 +113,10 @@ impl VaultService for VaultApi {
         self.vault.delete(&principal, id, expected).await.map_err(|error| connect_error(&error))?;
         Response::ok(Empty::default())
     }
+}
+
+/// Such as `2; versions=1,3`.
+fn still_held(held: &StillHeld) -> String {
+    let versions: Vec<String> = held.versions.iter().map(ToString::to_string).collect();
+    format!("{}; versions={}", held.containers, versions.join(","))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::authz::{Action, Permission};
+use crate::authz::{Action, Permission, ResourceType};
 use crate::domain::{
     Caller, Container, FilePath, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, TokenName, VaultId,
     Version,
@@ -37,6 +37,10 @@ pub enum Event {
     Unseal,
     /// A key was made.
     MakeKey,
+    /// A container was to be created with what was injected.
+    Injected,
+    /// A container that had it has gone.
+    Released,
 }
 
 impl From<Action> for Event {
@@ -54,6 +58,8 @@ impl Event {
             Self::Stop => "daemon.stop",
             Self::Unseal => "vault.key.unseal",
             Self::MakeKey => "vault.key.create",
+            Self::Injected => "vault.object.injected",
+            Self::Released => "vault.object.released",
         }
     }
 
@@ -63,6 +69,7 @@ impl Event {
             Self::Access(action) => action.resource_type().as_str(),
             Self::Start | Self::Stop => "daemon",
             Self::Unseal | Self::MakeKey => "vault/key",
+            Self::Injected | Self::Released => ResourceType::Object.as_str(),
         }
     }
 }
@@ -154,6 +161,8 @@ pub struct Attributes {
     pub count: Option<usize>,
     /// The container that values are for.
     pub container: Option<Container>,
+    /// The request that they were given to.
+    pub injection: Option<RequestId>,
     /// What a new token is.
     pub token: Option<TokenFacts>,
 }
@@ -323,6 +332,9 @@ impl Serialize for Written<'_> {
                 map.serialize_entry(name, text)?;
             }
             map.serialize_entry("pid", &container.pid)?;
+        }
+        if let Some(injection) = self.attributes.injection {
+            map.serialize_entry("injection", &injection.to_string())?;
         }
         map.end()
     }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ampoule_proto::call::{self, CallError};
+use ampoule_proto::call::{self, Answer, CallError};
 use buffa::Message;
 use http::{HeaderName, HeaderValue, header};
 use tokio::runtime::Runtime;
@@ -39,6 +39,7 @@ pub(super) mod method {
     pub(in crate::cli) const CREATE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/CreateRevokableToken";
     pub(in crate::cli) const LIST_TOKENS: &str = "/namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens";
     pub(in crate::cli) const CHECK_HEALTH: &str = "/grpc.health.v1.Health/Check";
+    pub(in crate::cli) const LIST_USAGE: &str = "/ampoule.v1.UsageService/ListUsage";
     pub(in crate::cli) const REVOKE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/RevokeRevokableToken";
 }
 
@@ -93,6 +94,15 @@ impl Client {
 
     /// Calls a method.
     pub(super) fn call<Q: Message, A: Message>(&self, method: &'static str, request: &Q) -> Result<A, CliError> {
+        self.call_with(method, Vec::new(), request).map(|answer| answer.message)
+    }
+
+    /// The same, with what the daemon says beside the answer.
+    pub(super) fn call_with_answer<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        request: &Q,
+    ) -> Result<Answer<A>, CliError> {
         self.call_with(method, Vec::new(), request)
     }
 
@@ -103,7 +113,7 @@ impl Client {
         request: &Q,
     ) -> Result<A, CliError> {
         let header = (HeaderName::from_static("ampoule-metadata-only"), HeaderValue::from_static("1"));
-        self.call_with(method, vec![header], request)
+        self.call_with(method, vec![header], request).map(|answer| answer.message)
     }
 
     fn call_with<Q: Message, A: Message>(
@@ -111,11 +121,11 @@ impl Client {
         method: &'static str,
         mut headers: Vec<(HeaderName, HeaderValue)>,
         request: &Q,
-    ) -> Result<A, CliError> {
+    ) -> Result<Answer<A>, CliError> {
         headers.extend(self.token.as_ref().map(|token| (header::AUTHORIZATION, token.header())));
         let runtime = runtime()?;
         match &self.way {
-            Way::Socket(socket) => Ok(runtime.block_on(call::unary(socket, method, &headers, request))?),
+            Way::Socket(socket) => Ok(runtime.block_on(call::unary_with_headers(socket, method, &headers, request))?),
             Way::Remote(remote) => runtime.block_on(remote.call(method, &headers, request)),
         }
     }

@@ -16,6 +16,7 @@ mod serve;
 mod tls;
 mod token;
 mod token_file;
+mod usage;
 mod vault;
 mod volatile;
 
@@ -50,6 +51,7 @@ enum Command {
     #[command(subcommand)]
     Token(token::Token),
     Login(login::Login),
+    Usage(usage::Usage),
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Vault(vault) => vault.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Login(login) => login.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Usage(usage) => usage.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),

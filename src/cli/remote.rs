@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ampoule_proto::call::{self, Daemon};
+use ampoule_proto::call::{self, Answer, Daemon};
 use buffa::Message;
 use http::{HeaderName, HeaderValue};
 use rustls::pki_types::pem::PemObject;
@@ -54,7 +54,7 @@ impl Remote {
         method: &'static str,
         headers: &[(HeaderName, HeaderValue)],
         request: &Q,
-    ) -> Result<A, CliError> {
+    ) -> Result<Answer<A>, CliError> {
         let stream = self.connect().await?;
         let host = HeaderValue::from_str(&self.endpoint.authority());
         let host = host.map_err(|error| self.failed(io::Error::other(error)))?;

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod error;
 mod harden;
+mod inventory;
 mod keys;
 mod logging;
 mod network;
@@ -11,7 +12,7 @@ mod socket;
 mod state;
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
@@ -73,6 +74,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         let socket = UnixListener::from_std(listener).map_err(Error::Runtime)?;
         vault.record_start().await.map_err(failed)?;
         let checkpoints = checkpoints::Keeper::start(&vault);
+        let inventory = inventory::Keeper::start(&vault);
         let start_sink = |sink| Sink::start(&vault, sink, state.folder(), Handle::current());
         let sink = settings.audit_sink.as_ref().map(start_sink).transpose()?;
         let stop = async {
@@ -89,6 +91,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         api::serve(Server { vault: vault.clone(), policy, limits, socket, network }, stop)
             .await
             .map_err(Error::Runtime)?;
+        inventory.stop().await;
         checkpoints.stop().await;
         vault.record_stop().await.map_err(failed)?;
         Ok::<Option<Sink>, Error>(sink)
@@ -110,6 +113,8 @@ fn reach(settings: &Settings, state: &State, opener: &Opener, place: &Place<'_>)
         sockets: place.folder().map(Path::to_owned).into_iter().collect(),
         // They are read again when they have changed.
         read: settings.listen.iter().filter_map(|listen| listen.tls.as_ref()).flat_map(TlsSettings::files).collect(),
+        // Which containers live is seen by their processes. What these keep to themselves the kernel doesn't show.
+        looked_into: vec![PathBuf::from("/proc")],
         written: sink.map(Path::to_owned).into_iter().collect(),
     }
 }

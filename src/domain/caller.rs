@@ -68,6 +68,28 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl FromStr for RequestId {
+    type Err = InvalidRequestId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequestId> {
+        let number = text.strip_prefix("req_").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        // The number's only spelling.
+        number.map(Self).filter(|id| id.to_string() == text).ok_or(InvalidRequestId)
+    }
+}
+
+/// A text that names no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRequestId;
+
+impl fmt::Display for InvalidRequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected req_ and 16 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for InvalidRequestId {}
+
 /// A token's identifier: `tok_` and lower-case letters and digits. Not the token itself, which only its holder knows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(String);
@@ -123,6 +145,17 @@ impl std::error::Error for InvalidTokenId {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_read_back() {
+        for number in [0, 1, u64::MAX] {
+            let id = RequestId::new(number);
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        for text in ["", "req_", "req_1", "req_+000000000000001", "req_000000000000000A", "req_0123456789abcdef0"] {
+            assert_eq!(text.parse::<RequestId>(), Err(InvalidRequestId), "{text}");
+        }
+    }
 
     #[test]
     fn a_token_is_not_mistaken_for_its_id() {

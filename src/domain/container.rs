@@ -17,6 +17,10 @@ pub struct Container {
     pub pid: i32,
     /// The absolute path of the OCI runtime.
     pub runtime: String,
+    /// What the engine's user calls it, if known.
+    pub name: String,
+    /// The host that it runs on.
+    pub host: String,
 }
 
 impl Container {
@@ -34,6 +38,8 @@ impl Container {
             ("engine", &self.engine, Self::LONGEST),
             ("image", &self.image, Self::LONGEST),
             ("runtime", &self.runtime, Self::LONGEST),
+            ("name", &self.name, Self::LONGEST),
+            ("host", &self.host, Self::LONGEST),
         ];
         for (field, text, most) in fields {
             if text.len() > most {

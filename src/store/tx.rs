@@ -4,8 +4,8 @@ use super::StoreError;
 use crate::audit::{Entry, Frontier, Nodes};
 use crate::authz::{Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    ActorId, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
-    WrappedAuditKey, WrappedKek,
+    ActorId, Injection, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId, TokenName,
+    VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 
@@ -68,6 +68,12 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// What the log says was done last to a token; nothing if it knows none of that id.
     fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError>;
 
+    /// The inventory of what containers have, oldest first.
+    fn injections(&mut self) -> Result<Vec<Injection>, StoreError>;
+
+    /// One entry of the inventory.
+    fn injection(&mut self, id: RequestId) -> Result<Option<Injection>, StoreError>;
+
     /// The wraps of the root key.
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError>;
 
@@ -121,6 +127,15 @@ pub trait WriteTx: ReadTx {
 
     /// Marks a token revoked.
     fn revoke_token(&mut self, grant: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError>;
+
+    /// Adds to the inventory.
+    fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError>;
+
+    /// Notes the first process of an injection's container.
+    fn confirm_injection(&mut self, id: RequestId, init: Process) -> Result<(), StoreError>;
+
+    /// Removes from the inventory what is there.
+    fn remove_injection(&mut self, id: RequestId) -> Result<(), StoreError>;
 
     /// Adds a wrap of the root key.
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError>;

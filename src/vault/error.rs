@@ -5,7 +5,7 @@ use std::fmt;
 use super::TokenRefusal;
 use crate::audit::Outcome;
 use crate::authz::Denied;
-use crate::domain::{InvalidContainer, InvalidObject, ObjectId, Timestamp, Version};
+use crate::domain::{InvalidContainer, InvalidObject, ObjectId, RequestId, Timestamp, Version};
 use crate::seal::KeyError;
 use crate::store::StoreError;
 
@@ -24,6 +24,12 @@ pub enum Error {
     /// It can't be done with these references, so with none of the request.
     #[error("{}", joined(.0))]
     Unresolved(Vec<(String, Refusal)>),
+    /// It is no injection that the caller may report about, or one whose container has gone.
+    #[error("there is no injection {id} that you may report about")]
+    UnknownInjection {
+        /// What was reported about.
+        id: RequestId,
+    },
     /// The log is not what it was.
     #[error("the audit log was changed: {reason}")]
     BrokenLog {

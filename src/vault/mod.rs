@@ -15,6 +15,7 @@ mod prove;
 mod resolve;
 mod token;
 mod update;
+mod usage;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -27,14 +28,16 @@ pub use forward::Forwarded;
 pub use keys::{Keys, NewKeys};
 pub use log::LogPage;
 pub use prove::{Continued, Proven};
-pub use resolve::{Purpose, Reference, Resolved};
+pub use resolve::{Injected, Purpose, Reference, Resolved};
 pub use token::{MadeToken, NewToken, TokenFilter, TokenPage, TokenRefusal};
+pub use usage::{Fate, StillHeld, Usage, UsageFilter};
 
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
 use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Caller, Object, ObjectId, SecretBytes, VaultId, Version, VersionInfo};
 use crate::seal::{OpenError, SealContext};
 use crate::store::{Recorded, Store, StoredVersion};
+use usage::Processes;
 
 /// A vault that is open.
 #[derive(Clone)]
@@ -43,12 +46,14 @@ pub struct Vault {
     keys: Arc<Keys>,
     versions_kept: NonZeroU32,
     last_probe: Arc<Mutex<Option<Instant>>>,
+    processes: Arc<Processes>,
 }
 
 impl Vault {
     /// The vault on this store, with its keys.
     pub fn new(store: Store, keys: Keys, versions_kept: NonZeroU32) -> Self {
-        Self { store, keys: Arc::new(keys), versions_kept, last_probe: Arc::default() }
+        let processes = Arc::new(Processes::of_host());
+        Self { store, keys: Arc::new(keys), versions_kept, last_probe: Arc::default(), processes }
     }
 
     /// Which vault it is.

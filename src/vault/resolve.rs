@@ -3,8 +3,8 @@
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Action, Principal, Resource};
-use crate::domain::{Container, FilePath, Object, ObjectId, SecretBytes, Version};
-use crate::store::{ReadTx, StoreError, StoredVersion};
+use crate::domain::{ActorId, Container, FilePath, Held, Injection, Object, ObjectId, RequestId, SecretBytes, Version};
+use crate::store::{ReadTx, StoreError, StoredVersion, WriteTx};
 
 /// One value that a container asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,14 @@ impl Purpose {
     }
 }
 
+/// Every value that was asked for, and the name of that.
+pub struct Injected {
+    /// The request, for a report of what became of it.
+    pub id: RequestId,
+    /// The values, in the order of the references.
+    pub values: Vec<Resolved>,
+}
+
 /// One value and where it came from.
 pub struct Resolved {
     /// The reference's name.
@@ -69,11 +77,12 @@ impl Vault {
         purpose: Purpose,
         container: Container,
         references: Vec<Reference>,
-    ) -> Result<Vec<Resolved>, Error> {
+    ) -> Result<Injected, Error> {
         container.check()?;
         check(&references)?;
         let asked = Asked { principal: principal.clone(), purpose, container };
         self.permit_any(&asked, &references).await?;
+        let boot = self.processes.boot().to_owned();
         let ((asked, references, found), recorded) = self
             .store
             .write(move |tx| {
@@ -81,6 +90,10 @@ impl Vault {
                 let complete = found.iter().all(Result::is_ok);
                 for (place, (reference, found)) in references.iter().zip(&found).enumerate() {
                     tx.append(&asked.entry(place, reference, found, complete))?;
+                }
+                // A process of a container has what that has; the inventory is of containers.
+                if complete && asked.purpose == Purpose::Create {
+                    tx.insert_injection(&asked.injection(tx, &references, &found, boot))?;
                 }
                 Ok((asked, references, found))
             })
@@ -98,14 +111,13 @@ impl Vault {
             return self.report_altered(&asked, &references, failures).await;
         }
         let resolved = references.into_iter().zip(found).zip(opened.into_iter().flatten());
-        Ok(resolved
-            .map(|((r, (_, stored)), value)| Resolved {
-                name: r.name,
-                object: r.object,
-                version: stored.info.version,
-                value,
-            })
-            .collect())
+        let values = resolved.map(|((r, (_, stored)), value)| Resolved {
+            name: r.name,
+            object: r.object,
+            version: stored.info.version,
+            value,
+        });
+        Ok(Injected { id: principal.caller().request, values: values.collect() })
     }
 
     /// Refuses who may inject nothing at all. Of many references one entry tells how many there were: no secret was looked
@@ -139,7 +151,13 @@ impl Vault {
                 asked.with(place, r, r.version, if altered(r) { Outcome::Tampered } else { Outcome::Withheld })
             })
             .collect();
-        self.store.write(move |tx| entries.iter().try_for_each(|entry| tx.append(entry))).await?;
+        let id = asked.principal.caller().request;
+        self.store
+            .write(move |tx| {
+                tx.remove_injection(id)?;
+                entries.iter().try_for_each(|entry| tx.append(entry))
+            })
+            .await?;
         Err(Error::Unresolved(failures))
     }
 }
@@ -167,6 +185,24 @@ impl Asked {
             Ok((_, stored)) if complete => self.with(place, reference, Some(stored.info.version), Outcome::Ok),
             Ok((_, stored)) => self.with(place, reference, Some(stored.info.version), Outcome::Withheld),
             Err(refusal) => self.with(place, reference, reference.version, refusal.outcome()),
+        }
+    }
+
+    /// What it is given, if it can have all of it.
+    fn injection(&self, tx: &dyn WriteTx, references: &[Reference], found: &[Found], boot: String) -> Injection {
+        let held = |(r, found): (&Reference, &Found)| {
+            let version = found.as_ref().ok()?.1.info.version;
+            Some(Held { name: r.shown().to_owned(), object: r.object.clone(), version })
+        };
+        let caller = self.principal.caller();
+        Injection {
+            id: caller.request,
+            at: tx.now(),
+            actor: ActorId::of(&caller.identity),
+            container: self.container.clone(),
+            holds: references.iter().zip(found).filter_map(held).collect(),
+            boot,
+            init: None,
         }
     }
 

@@ -16,7 +16,7 @@ const OWNER: u32 = 61001;
 const STRANGER: u32 = 61002;
 
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 14] = [
+const METHODS: [(&str, &str, &str); 16] = [
     ("namespace.cloud.vault.v1beta.VaultService/CreateObject", "vault.object.create", "permission_denied"),
     ("namespace.cloud.vault.v1beta.VaultService/UpdateObject", "vault.object.update", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/DescribeObject", "vault.object.describe", "not_found"),
@@ -27,14 +27,16 @@ const METHODS: [(&str, &str, &str); 14] = [
     ("namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens", "iam.token.list", "permission_denied"),
     ("namespace.cloud.iam.v1beta.TokenService/BatchRevokeRevokableToken", "iam.token.revoke", "permission_denied"),
     ("ampoule.v1.InjectionService/Resolve", "vault.object.inject", "not_found"),
+    ("ampoule.v1.InjectionService/Report", "vault.object.inject", "permission_denied"),
+    ("ampoule.v1.UsageService/ListUsage", "vault.object.describe", "permission_denied"),
     ("ampoule.v1.AuditService/ListEntries", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetCheckpoint", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetInclusionProof", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetConsistencyProof", "audit.log.list", "permission_denied"),
 ];
 
-/// A request that root would be granted, about this secret or token if it is about one.
-fn request(method: &str, secret: &str, token: &str) -> Value {
+/// A request that root would be granted, about this secret, token or injection if it is about one.
+fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
     match method.rsplit_once('/').expect("a method").1 {
         "CreateObject" => json!({ "value": "x" }),
         "UpdateObject" => json!({ "object_id": secret, "new_value": "y" }),
@@ -45,6 +47,8 @@ fn request(method: &str, secret: &str, token: &str) -> Value {
         "RevokeRevokableToken" => json!({ "token_id": token }),
         "BatchRevokeRevokableToken" => json!({ "created_by_actor_id": "user:1" }),
         "Resolve" => json!({ "container": { "id": "c" }, "references": [{ "name": "A", "object_id": secret }] }),
+        "Report" => json!({ "injection_id": injection, "fate": "FATE_FAILED" }),
+        "ListUsage" => json!({ "stale": true }),
         "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
@@ -70,7 +74,10 @@ fn every_method_is_refused_and_recorded() {
     for (method, action, code) in METHODS {
         let secret = root.create(&json!({ "value": "x" }));
         let made = root.make_token(method, &["vault/object:*:list"]).expect("a token");
-        let request = request(method, &secret, made["token"]["tokenId"].as_str().expect("an id"));
+        let injected = json!({ "container": { "id": "c" }, "references": [{ "name": "A", "object_id": secret }] });
+        let injected = root.call("ampoule.v1.InjectionService/Resolve", &injected).expect("injected");
+        let text = |value: &Value| value.as_str().expect("an id").to_owned();
+        let request = request(method, &secret, &text(&made["token"]["tokenId"]), &text(&injected["injectionId"]));
         let last = |what: &str, action: &str, outcome: &str| {
             let entries = Rpc::new(&daemon.socket()).audit(0, "").0;
             let entry = entries.last().expect("an entry").clone();
@@ -86,7 +93,10 @@ fn every_method_is_refused_and_recorded() {
         root.call(method, &request).expect(method);
         // Reading the log is the one thing that it does not hold: whoever reads to its end would never get there.
         if action != "audit.log.list" {
-            let done = last("root's", action, "ok");
+            // What is told of is another thing than to ask for it.
+            let report = method.ends_with("/Report");
+            let (action, outcome) = if report { ("vault.object.injected", "failed") } else { (action, "ok") };
+            let done = last("root's", action, outcome);
             assert_eq!(done["actor"]["uid"], 0, "{method}");
         }
     }

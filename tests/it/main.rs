@@ -44,5 +44,6 @@ mod token_cli;
 mod tokens;
 mod transparency;
 mod update_race;
+mod usage;
 mod vault_api;
 mod wire;

@@ -39,7 +39,7 @@
         name: "ampoule/v1/injection.proto",
         closure: &[5],
         services: &["ampoule.v1.InjectionService"],
-        symbols: &["ampoule.v1.ContainerDescriptor", "ampoule.v1.InjectionService", "ampoule.v1.InjectionService.Resolve", "ampoule.v1.Purpose", "ampoule.v1.ResolveRequest", "ampoule.v1.ResolveResponse", "ampoule.v1.ResolvedSecret", "ampoule.v1.SecretReference"],
+        symbols: &["ampoule.v1.ContainerDescriptor", "ampoule.v1.Fate", "ampoule.v1.InjectionService", "ampoule.v1.InjectionService.Report", "ampoule.v1.InjectionService.Resolve", "ampoule.v1.Process", "ampoule.v1.Purpose", "ampoule.v1.ReportRequest", "ampoule.v1.ReportResponse", "ampoule.v1.ResolveRequest", "ampoule.v1.ResolveResponse", "ampoule.v1.ResolvedSecret", "ampoule.v1.SecretReference"],
         descriptor: include_bytes!("descriptors/ampoule/v1/injection.binpb"),
     },
     File {
@@ -50,15 +50,22 @@
         descriptor: include_bytes!("descriptors/ampoule/v1/audit.binpb"),
     },
     File {
+        name: "ampoule/v1/usage.proto",
+        closure: &[7, 2],
+        services: &["ampoule.v1.UsageService"],
+        symbols: &["ampoule.v1.ContainerState", "ampoule.v1.ListUsageRequest", "ampoule.v1.ListUsageResponse", "ampoule.v1.Usage", "ampoule.v1.UsageService", "ampoule.v1.UsageService.ListUsage"],
+        descriptor: include_bytes!("descriptors/ampoule/v1/usage.binpb"),
+    },
+    File {
         name: "grpc/health/v1/health.proto",
-        closure: &[7],
+        closure: &[8],
         services: &["grpc.health.v1.Health"],
         symbols: &["grpc.health.v1.Health", "grpc.health.v1.Health.Check", "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckResponse", "grpc.health.v1.HealthCheckResponse.ServingStatus"],
         descriptor: include_bytes!("descriptors/grpc/health/v1/health.binpb"),
     },
     File {
         name: "grpc/reflection/v1/reflection.proto",
-        closure: &[8],
+        closure: &[9],
         services: &["grpc.reflection.v1.ServerReflection"],
         symbols: &["grpc.reflection.v1.ErrorResponse", "grpc.reflection.v1.ExtensionNumberResponse", "grpc.reflection.v1.ExtensionRequest", "grpc.reflection.v1.FileDescriptorResponse", "grpc.reflection.v1.ListServiceResponse", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1.ServerReflection.ServerReflectionInfo", "grpc.reflection.v1.ServerReflectionRequest", "grpc.reflection.v1.ServerReflectionResponse", "grpc.reflection.v1.ServiceResponse"],
         descriptor: include_bytes!("descriptors/grpc/reflection/v1/reflection.binpb"),

@@ -1,4 +1,5 @@
-//! The guard: a process that puts the original back if the helper is killed, and keeps the lock until all is read.
+//! The guard: a process that puts the original back if the helper is killed, and keeps the lock until all is read. At
+//! last it tells the daemon what became of the container, which doesn't wait for that.
 //!
 //! The next create would put it back too. But podman writes config.json before it calls a runtime, and can't write
 //! through a link that leads nowhere: its container would never start again.
@@ -53,5 +54,15 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
         delivery.wait_for_last_read();
     }
     delivery.release();
+    if let Some(fate) = &delivery.fate {
+        // With the others goes the lock, wherever it is: nobody has to wait for what follows.
+        sys::close_all_but(&mut [runtime]);
+        let mut ended = false;
+        while !ended && !fate.can_be_seen() {
+            ended = delivery.runtime_ends(PollTimeout::from(10_u8));
+        }
+        fate.tell(ended, killed);
+    }
+    // Also where it could not.
     sys::exit_now(0)
 }

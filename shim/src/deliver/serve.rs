@@ -16,6 +16,7 @@ use super::pipes::{self, Pipes};
 use super::place::Reading;
 use super::{DeliverError, Locked, sys};
 use crate::args::{Args, Log};
+use crate::fate::Fate;
 use crate::{phase, report};
 
 /// How long somebody who has the runtime's pipe open has to close it.
@@ -27,6 +28,8 @@ pub(super) struct Delivery {
     runtime: Pid,
     pidfd: OwnedFd,
     log: Log,
+    /// For its guard to tell.
+    pub(super) fate: Option<Fate>,
 }
 
 /// The runtime has ended.
@@ -34,9 +37,9 @@ struct Gone;
 
 impl Delivery {
     /// Prepares a delivery to this process, which becomes the runtime.
-    pub(super) fn prepare(place: &Locked, args: &Args) -> Result<Self, DeliverError> {
+    pub(super) fn prepare(place: &Locked, args: &Args, fate: Option<&Fate>) -> Result<Self, DeliverError> {
         let pidfd = sys::pidfd_open(getpid()).map_err(DeliverError::step("open its own process"))?;
-        Ok(Self { place: place.for_helper()?, runtime: getpid(), pidfd, log: Log::of(args) })
+        Ok(Self { place: place.for_helper()?, runtime: getpid(), pidfd, log: Log::of(args), fate: fate.cloned() })
     }
 
     /// The descriptors that a helper and its guard need.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{DeliverError, Locked, Place, exchange};
 use crate::args::Args;
+use crate::fate::Fate;
 use crate::runtime::Runtime;
 
 /// Becomes the runtime with another bundle, whose config.json is a link to the original one.
@@ -24,6 +25,7 @@ pub(super) fn deliver(
     args: &Args,
     run_dir: &Path,
     deadline: Instant,
+    fate: Option<&Fate>,
 ) -> Result<Infallible, DeliverError> {
     let failed = |errno| DeliverError::step("make a bundle of its own in the run directory")(errno);
     // crun's `--config` names a file that the other bundle doesn't have.
@@ -37,7 +39,7 @@ pub(super) fn deliver(
     place.release();
     shadow.heal()?;
     shadow.prepare().map_err(failed)?;
-    exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()))
+    exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()), fate)
 }
 
 /// The run directory repeats the original's path, so that there are never more directories than bundles.

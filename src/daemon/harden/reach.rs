@@ -19,6 +19,8 @@ pub(in crate::daemon) struct Reach {
     pub(in crate::daemon) sockets: Vec<PathBuf>,
     /// Files that it reads, now or when others have replaced them.
     pub(in crate::daemon) read: Vec<PathBuf>,
+    /// Folders all of whose files it reads.
+    pub(in crate::daemon) looked_into: Vec<PathBuf>,
     /// Files that it writes, now or when others have rotated them away.
     pub(in crate::daemon) written: Vec<PathBuf>,
 }
@@ -40,6 +42,7 @@ impl Reach {
             all(&[PathBuf::from("/dev/urandom")], read),
             all(&self.folders, folder),
             all(&self.sockets, socket),
+            all(&self.looked_into, read),
             around(&self.read, read),
             around(&self.written, written),
         ];

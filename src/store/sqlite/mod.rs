@@ -2,6 +2,7 @@
 
 mod agree;
 mod convert;
+mod injection;
 mod read;
 mod schema;
 mod state;

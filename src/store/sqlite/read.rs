@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
 use super::token::{self, TOKEN_COLUMNS};
-use super::{SqliteTx, state, tree};
+use super::{SqliteTx, injection, state, tree};
 use crate::authz::{Token, TokenHash};
 use crate::domain::{
-    ActorId, KekId, KekState, Object, ObjectId, RootWrap, Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo,
-    WrappedAuditKey, WrappedKek,
+    ActorId, Injection, KekId, KekState, Object, ObjectId, RequestId, RootWrap, Timestamp, TokenId, TokenName, VaultId,
+    Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion, TokenMutation};
@@ -183,6 +183,14 @@ impl ReadTx for SqliteTx<'_> {
     fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError> {
         let last = self.run(|tx| state::last_change(tx, id.as_str()))?;
         Ok(last.map(|change| if change.ended { TokenMutation::Revoked } else { TokenMutation::Made }))
+    }
+
+    fn injections(&mut self) -> Result<Vec<Injection>, StoreError> {
+        self.run(injection::all)
+    }
+
+    fn injection(&mut self, id: RequestId) -> Result<Option<Injection>, StoreError> {
+        self.run(|tx| injection::find(tx, id))
     }
 
     fn root_wraps(&mut self) -> Result<Vec<RootWrap>, StoreError> {

@@ -5,12 +5,12 @@ use rusqlite::params;
 use super::convert::{labels_text, number, store_error};
 use super::state::one;
 use super::token::permissions_text;
-use super::{SqliteTx, state, tree};
+use super::{SqliteTx, injection, state, tree};
 use crate::audit::{Change, Entry, Event, Frontier, Outcome, Subject};
 use crate::authz::{Action, Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    KekState, Object, ObjectId, RootWrap, SealedValue, Timestamp, TokenId, Version, VersionInfo, WrappedAuditKey,
-    WrappedKek,
+    Injection, KekState, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId, Version,
+    VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 use crate::store::{StoreError, WriteTx};
@@ -149,6 +149,18 @@ impl WriteTx for SqliteTx<'_> {
                 .execute(params![id.as_str(), at, by])
                 .and_then(one)
         })
+    }
+
+    fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError> {
+        self.run(|tx| injection::insert(tx, injection))
+    }
+
+    fn confirm_injection(&mut self, id: RequestId, init: Process) -> Result<(), StoreError> {
+        self.run(|tx| injection::confirm(tx, id, init))
+    }
+
+    fn remove_injection(&mut self, id: RequestId) -> Result<(), StoreError> {
+        self.run(|tx| injection::remove(tx, id))
     }
 
     fn insert_root_wrap(&mut self, wrap: &RootWrap) -> Result<(), StoreError> {

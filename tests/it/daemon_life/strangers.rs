@@ -53,6 +53,8 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         "DeleteObject" => (json!({"objectId": id}), "vault.object.delete"),
         "ListObjects" => (json!({}), "vault.object.list"),
         "Resolve" => (json!({"references": [{"name": "A", "objectId": id}]}), "vault.object.inject"),
+        "Report" => (json!({"injectionId": "req_0123456789abcdef", "fate": "FATE_DELETED"}), "vault.object.inject"),
+        "ListUsage" => (json!({}), "vault.object.describe"),
         "CreateRevokableToken" => {
             let grants = permissions(&["vault/object:*:list"]);
             (json!({"name": "another", "access": {"grants": grants}}), "iam.token.create")

@@ -68,6 +68,13 @@ impl Cli {
         self.json(&["vault", "list", "-o", "json"], b"")
     }
 
+    /// What containers hold.
+    #[track_caller]
+    pub(crate) fn usage(&self, args: &[&str]) -> Vec<Value> {
+        let listed = self.json(&[&["usage", "-o", "json"], args].concat(), b"");
+        listed.as_array().expect("a list").clone()
+    }
+
     /// The entries of the audit log, oldest first.
     #[track_caller]
     pub(crate) fn audit(&self) -> Vec<Value> {

@@ -1,6 +1,7 @@
 //! A daemon of the test's own, in the foreground on a temporary folder.
 
 use std::fs::{self, File, Permissions};
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
@@ -65,8 +66,14 @@ impl Daemon {
 
     /// Starts the process without waiting for it.
     pub(crate) fn launch(&mut self) {
+        self.launch_by(Command::spawn);
+    }
+
+    /// The same, elsewhere.
+    pub(crate) fn launch_by(&mut self, spawn: impl FnOnce(&mut Command) -> io::Result<Child>) {
         let log = File::options().append(true).create(true).open(self.log()).expect("daemon.log");
-        let child = self.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let mut command = self.command();
+        let child = spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log));
         self.child = Some(child.expect("ampoule serve"));
     }
 

@@ -4,7 +4,7 @@
 //! killed, ends with the namespaces. Other tests' containers, and the machine's own, can't be met in there.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -46,8 +46,19 @@ impl Realm {
         assert!(nix::unistd::geteuid().is_root(), "these tests start containers: run them as root");
         let mut command = Command::new(programs::system("unshare", "util-linux"));
         command.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--mount-proc"]);
+        Self::held_by(&mut command, cgroups, Command::spawn)
+    }
+
+    /// One beside this one: its processes see each other, its mounts are its own. Processes end with the first one's.
+    pub(crate) fn beside(&self, cgroups: Cgroups) -> Self {
+        let mut command = Command::new(programs::system("unshare", "util-linux"));
+        command.args(["--mount", "--propagation", "private"]);
+        Self::held_by(&mut command, cgroups, |command| self.spawn(command))
+    }
+
+    fn held_by(command: &mut Command, cgroups: Cgroups, spawn: impl FnOnce(&mut Command) -> io::Result<Child>) -> Self {
         command.args(["bash", "-c", HOLDER, "bash", if cgroups == Cgroups::Unified { "unified" } else { "machine" }]);
-        let mut holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare");
+        let mut holder = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())).expect("unshare");
         let mut line = String::new();
         BufReader::new(holder.stdout.take().expect("piped")).read_line(&mut line).expect("holder");
         assert_eq!(line, "ready\n", "the private namespaces can't be made");
@@ -66,7 +77,7 @@ impl Realm {
         self.start(command, b"").wait()
     }
 
-    pub(crate) fn spawn(&self, command: &mut Command) -> std::io::Result<Child> {
+    pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         // Entering changes the thread that does it, so a thread is made for it.
         thread::scope(|scope| {
             let entered = scope.spawn(|| {

@@ -143,8 +143,171 @@ impl ::buffa::Enumeration for Purpose {
         &[Self::PURPOSE_UNSPECIFIED, Self::PURPOSE_EXEC]
     }
 }
+/// What can become of an injection.
+#[allow(non_camel_case_types)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(i32)]
+pub enum Fate {
+    /// Not a fate.
+    FATE_UNSPECIFIED = 0i32,
+    /// The container is there and has the values.
+    FATE_CREATED = 1i32,
+    /// The container could not be created.
+    FATE_FAILED = 2i32,
+    /// The container is about to be deleted, or has gone. One whose first process
+    /// is seen alive stays in the inventory until that ends.
+    FATE_DELETED = 3i32,
+}
+impl Fate {
+    ///Idiomatic alias for [`Self::FATE_UNSPECIFIED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Unspecified: Self = Self::FATE_UNSPECIFIED;
+    ///Idiomatic alias for [`Self::FATE_CREATED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Created: Self = Self::FATE_CREATED;
+    ///Idiomatic alias for [`Self::FATE_FAILED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Failed: Self = Self::FATE_FAILED;
+    ///Idiomatic alias for [`Self::FATE_DELETED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Deleted: Self = Self::FATE_DELETED;
+}
+impl ::core::default::Default for Fate {
+    fn default() -> Self {
+        Self::FATE_UNSPECIFIED
+    }
+}
+#[cfg(feature = "json")]
+const _: () = {
+    impl ::serde::Serialize for Fate {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            s: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            s.serialize_str(::buffa::Enumeration::proto_name(self))
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for Fate {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            d: D,
+        ) -> ::core::result::Result<Self, D::Error> {
+            struct _V;
+            impl ::serde::de::Visitor<'_> for _V {
+                type Value = Fate;
+                fn expecting(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.write_str(
+                        concat!("a string, integer, or null for ", stringify!(Fate)),
+                    )
+                }
+                fn visit_str<E: ::serde::de::Error>(
+                    self,
+                    v: &str,
+                ) -> ::core::result::Result<Fate, E> {
+                    <Fate as ::buffa::Enumeration>::from_proto_name(v)
+                        .ok_or_else(|| { ::serde::de::Error::unknown_variant(v, &[]) })
+                }
+                fn visit_i64<E: ::serde::de::Error>(
+                    self,
+                    v: i64,
+                ) -> ::core::result::Result<Fate, E> {
+                    let v32 = i32::try_from(v)
+                        .map_err(|_| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("enum value {v} out of i32 range"),
+                            )
+                        })?;
+                    <Fate as ::buffa::Enumeration>::from_i32(v32)
+                        .ok_or_else(|| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("unknown enum value {v32}"),
+                            )
+                        })
+                }
+                fn visit_u64<E: ::serde::de::Error>(
+                    self,
+                    v: u64,
+                ) -> ::core::result::Result<Fate, E> {
+                    let v32 = i32::try_from(v)
+                        .map_err(|_| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("enum value {v} out of i32 range"),
+                            )
+                        })?;
+                    <Fate as ::buffa::Enumeration>::from_i32(v32)
+                        .ok_or_else(|| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("unknown enum value {v32}"),
+                            )
+                        })
+                }
+                fn visit_unit<E: ::serde::de::Error>(
+                    self,
+                ) -> ::core::result::Result<Fate, E> {
+                    ::core::result::Result::Ok(::core::default::Default::default())
+                }
+            }
+            d.deserialize_any(_V)
+        }
+    }
+    impl ::buffa::json_helpers::ProtoElemJson for Fate {
+        fn serialize_proto_json<S: ::serde::Serializer>(
+            v: &Self,
+            s: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            ::serde::Serialize::serialize(v, s)
+        }
+        fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+            d: D,
+        ) -> ::core::result::Result<Self, D::Error> {
+            <Self as ::serde::Deserialize>::deserialize(d)
+        }
+    }
+};
+impl ::buffa::Enumeration for Fate {
+    fn from_i32(value: i32) -> ::core::option::Option<Self> {
+        match value {
+            0i32 => ::core::option::Option::Some(Self::FATE_UNSPECIFIED),
+            1i32 => ::core::option::Option::Some(Self::FATE_CREATED),
+            2i32 => ::core::option::Option::Some(Self::FATE_FAILED),
+            3i32 => ::core::option::Option::Some(Self::FATE_DELETED),
+            _ => ::core::option::Option::None,
+        }
+    }
+    fn to_i32(&self) -> i32 {
+        *self as i32
+    }
+    fn proto_name(&self) -> &'static str {
+        match self {
+            Self::FATE_UNSPECIFIED => "FATE_UNSPECIFIED",
+            Self::FATE_CREATED => "FATE_CREATED",
+            Self::FATE_FAILED => "FATE_FAILED",
+            Self::FATE_DELETED => "FATE_DELETED",
+        }
+    }
+    fn from_proto_name(name: &str) -> ::core::option::Option<Self> {
+        match name {
+            "FATE_UNSPECIFIED" => ::core::option::Option::Some(Self::FATE_UNSPECIFIED),
+            "FATE_CREATED" => ::core::option::Option::Some(Self::FATE_CREATED),
+            "FATE_FAILED" => ::core::option::Option::Some(Self::FATE_FAILED),
+            "FATE_DELETED" => ::core::option::Option::Some(Self::FATE_DELETED),
+            _ => ::core::option::Option::None,
+        }
+    }
+    fn values() -> &'static [Self] {
+        &[
+            Self::FATE_UNSPECIFIED,
+            Self::FATE_CREATED,
+            Self::FATE_FAILED,
+            Self::FATE_DELETED,
+        ]
+    }
+}
 /// The container that is about to be created, as the shim knows it. Recorded
-/// in the audit log; nothing is decided by it.
+/// in the audit log, but for its name and host, and in the inventory of
+/// UsageService; nothing is decided by it.
 #[derive(Clone, PartialEq, Default)]
 #[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(feature = "json", serde(default))]
@@ -221,6 +384,30 @@ pub struct ContainerDescriptor {
         )
     )]
     pub runtime: ::buffa::alloc::string::String,
+    /// What the engine's user calls the container, if known.
+    ///
+    /// Field 7: `name`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "name",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub name: ::buffa::alloc::string::String,
+    /// The name of the host that it runs on.
+    ///
+    /// Field 8: `host`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "host",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub host: ::buffa::alloc::string::String,
 }
 impl ::core::fmt::Debug for ContainerDescriptor {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -231,6 +418,8 @@ impl ::core::fmt::Debug for ContainerDescriptor {
             .field("image", &self.image)
             .field("pid", &self.pid)
             .field("runtime", &self.runtime)
+            .field("name", &self.name)
+            .field("host", &self.host)
             .finish()
     }
 }
@@ -279,6 +468,12 @@ impl ::buffa::Message for ContainerDescriptor {
         if !self.runtime.is_empty() {
             size += 1u64 + ::buffa::types::string_encoded_len(&self.runtime) as u64;
         }
+        if !self.name.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.name) as u64;
+        }
+        if !self.host.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.host) as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
@@ -305,6 +500,12 @@ impl ::buffa::Message for ContainerDescriptor {
         }
         if !self.runtime.is_empty() {
             ::buffa::types::put_string_field(6u32, &self.runtime, buf);
+        }
+        if !self.name.is_empty() {
+            ::buffa::types::put_string_field(7u32, &self.name, buf);
+        }
+        if !self.host.is_empty() {
+            ::buffa::types::put_string_field(8u32, &self.host, buf);
         }
     }
     fn merge_field(
@@ -360,6 +561,20 @@ impl ::buffa::Message for ContainerDescriptor {
                 )?;
                 ::buffa::types::merge_string(&mut self.runtime, buf)?;
             }
+            7u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.name, buf)?;
+            }
+            8u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.host, buf)?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -373,6 +588,8 @@ impl ::buffa::Message for ContainerDescriptor {
         self.image.clear();
         self.pid = 0i32;
         self.runtime.clear();
+        self.name.clear();
+        self.host.clear();
     }
 }
 #[cfg(feature = "json")]
@@ -825,10 +1042,27 @@ pub struct ResolveResponse {
         )
     )]
     pub secrets: ::buffa::alloc::vec::Vec<ResolvedSecret>,
+    /// What to report about, `req_…`: the request_id of these entries in the
+    /// audit log.
+    ///
+    /// Field 2: `injection_id`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "injectionId",
+            alias = "injection_id",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub injection_id: ::buffa::alloc::string::String,
 }
 impl ::core::fmt::Debug for ResolveResponse {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("ResolveResponse").field("secrets", &self.secrets).finish()
+        f.debug_struct("ResolveResponse")
+            .field("secrets", &self.secrets)
+            .field("injection_id", &self.injection_id)
+            .finish()
     }
 }
 impl ResolveResponse {
@@ -866,6 +1100,9 @@ impl ::buffa::Message for ResolveResponse {
                 += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                     + inner_size as u64;
         }
+        if !self.injection_id.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.injection_id) as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
@@ -882,6 +1119,9 @@ impl ::buffa::Message for ResolveResponse {
                 buf,
             );
             v.write_to(__cache, buf);
+        }
+        if !self.injection_id.is_empty() {
+            ::buffa::types::put_string_field(2u32, &self.injection_id, buf);
         }
     }
     fn merge_field(
@@ -907,6 +1147,13 @@ impl ::buffa::Message for ResolveResponse {
                 ::buffa::Message::merge_length_delimited(&mut elem, buf, ctx)?;
                 self.secrets.push(elem);
             }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.injection_id, buf)?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -915,6 +1162,7 @@ impl ::buffa::Message for ResolveResponse {
     }
     fn clear(&mut self) {
         self.secrets.clear();
+        self.injection_id.clear();
     }
 }
 #[cfg(feature = "json")]
@@ -1137,6 +1385,461 @@ pub const __RESOLVED_SECRET_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::b
     type_url: "type.googleapis.com/ampoule.v1.ResolvedSecret",
     to_json: ::buffa::type_registry::any_to_json::<ResolvedSecret>,
     from_json: ::buffa::type_registry::any_from_json::<ResolvedSecret>,
+    is_wkt: false,
+};
+/// What became of an injection.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct ReportRequest {
+    /// The answer of Resolve that it is about.
+    ///
+    /// Field 1: `injection_id`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "injectionId",
+            alias = "injection_id",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub injection_id: ::buffa::alloc::string::String,
+    /// What became of it.
+    ///
+    /// Field 2: `fate`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "fate",
+            with = "::buffa::json_helpers::proto_enum",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_default_enum_value"
+        )
+    )]
+    pub fate: ::buffa::EnumValue<Fate>,
+    /// The container's first process, once it is created.
+    ///
+    /// Field 3: `init`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "init",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub init: ::buffa::MessageField<Process, ::buffa::Inline<Process>>,
+}
+impl ::core::fmt::Debug for ReportRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ReportRequest")
+            .field("injection_id", &self.injection_id)
+            .field("fate", &self.fate)
+            .field("init", &self.init)
+            .finish()
+    }
+}
+impl ReportRequest {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportRequest";
+}
+::buffa::impl_default_instance!(ReportRequest);
+impl ::buffa::MessageName for ReportRequest {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "ReportRequest";
+    const FULL_NAME: &'static str = "ampoule.v1.ReportRequest";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportRequest";
+}
+impl ::buffa::Message for ReportRequest {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if !self.injection_id.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.injection_id) as u64;
+        }
+        {
+            let val = self.fate.to_i32();
+            if val != 0 {
+                size += 1u64 + ::buffa::types::int32_encoded_len(val) as u64;
+            }
+        }
+        if self.init.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.init.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        __cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if !self.injection_id.is_empty() {
+            ::buffa::types::put_string_field(1u32, &self.injection_id, buf);
+        }
+        {
+            let val = self.fate.to_i32();
+            if val != 0 {
+                ::buffa::types::put_int32_field(2u32, val, buf);
+            }
+        }
+        if self.init.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                3u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.init.write_to(__cache, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.injection_id, buf)?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.fate = ::buffa::EnumValue::from(::buffa::types::decode_int32(buf)?);
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.init.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.injection_id.clear();
+        self.fate = ::buffa::EnumValue::from(0);
+        self.init = ::buffa::MessageField::none();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for ReportRequest {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __REPORT_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.ReportRequest",
+    to_json: ::buffa::type_registry::any_to_json::<ReportRequest>,
+    from_json: ::buffa::type_registry::any_from_json::<ReportRequest>,
+    is_wkt: false,
+};
+/// A process, named so that no other one is taken for it while the machine
+/// runs.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct Process {
+    /// Its id, as the caller sees it.
+    ///
+    /// Field 1: `pid`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "pid",
+            with = "::buffa::json_helpers::int32",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_zero_i32"
+        )
+    )]
+    pub pid: i32,
+    /// When it started: clock ticks since the machine did (proc(5), field 22 of
+    /// /proc/pid/stat).
+    ///
+    /// Field 2: `started`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "started",
+            with = "::buffa::json_helpers::uint64",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_zero_u64"
+        )
+    )]
+    pub started: u64,
+    /// The namespace that its id is of: the inode of /proc/self/ns/pid; 0 if that
+    /// is not known.
+    ///
+    /// Field 3: `namespace`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "namespace",
+            with = "::buffa::json_helpers::uint64",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_zero_u64"
+        )
+    )]
+    pub namespace: u64,
+}
+impl ::core::fmt::Debug for Process {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("Process")
+            .field("pid", &self.pid)
+            .field("started", &self.started)
+            .field("namespace", &self.namespace)
+            .finish()
+    }
+}
+impl Process {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Process";
+}
+::buffa::impl_default_instance!(Process);
+impl ::buffa::MessageName for Process {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "Process";
+    const FULL_NAME: &'static str = "ampoule.v1.Process";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Process";
+}
+impl ::buffa::Message for Process {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if self.pid != 0i32 {
+            size += 1u64 + ::buffa::types::int32_encoded_len(self.pid) as u64;
+        }
+        if self.started != 0u64 {
+            size += 1u64 + ::buffa::types::uint64_encoded_len(self.started) as u64;
+        }
+        if self.namespace != 0u64 {
+            size += 1u64 + ::buffa::types::uint64_encoded_len(self.namespace) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if self.pid != 0i32 {
+            ::buffa::types::put_int32_field(1u32, self.pid, buf);
+        }
+        if self.started != 0u64 {
+            ::buffa::types::put_uint64_field(2u32, self.started, buf);
+        }
+        if self.namespace != 0u64 {
+            ::buffa::types::put_uint64_field(3u32, self.namespace, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.pid = ::buffa::types::decode_int32(buf)?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.started = ::buffa::types::decode_uint64(buf)?;
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.namespace = ::buffa::types::decode_uint64(buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.pid = 0i32;
+        self.started = 0u64;
+        self.namespace = 0u64;
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for Process {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __PROCESS_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.Process",
+    to_json: ::buffa::type_registry::any_to_json::<Process>,
+    from_json: ::buffa::type_registry::any_from_json::<Process>,
+    is_wkt: false,
+};
+/// Nothing.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct ReportResponse {}
+impl ::core::fmt::Debug for ReportResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ReportResponse").finish()
+    }
+}
+impl ReportResponse {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportResponse";
+}
+::buffa::impl_default_instance!(ReportResponse);
+impl ::buffa::MessageName for ReportResponse {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "ReportResponse";
+    const FULL_NAME: &'static str = "ampoule.v1.ReportResponse";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportResponse";
+}
+impl ::buffa::Message for ReportResponse {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let size = 0u64;
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        _buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {}
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for ReportResponse {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __REPORT_RESPONSE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.ReportResponse",
+    to_json: ::buffa::type_registry::any_to_json::<ReportResponse>,
+    from_json: ::buffa::type_registry::any_from_json::<ReportResponse>,
     is_wkt: false,
 };
 /// Which entries to return: those that meet all conditions that are set.
@@ -2653,6 +3356,922 @@ pub const __GET_CONSISTENCY_PROOF_RESPONSE_JSON_ANY: ::buffa::type_registry::Jso
     from_json: ::buffa::type_registry::any_from_json::<GetConsistencyProofResponse>,
     is_wkt: false,
 };
+/// Whether a container runs.
+#[allow(non_camel_case_types)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(i32)]
+pub enum ContainerState {
+    /// Nobody said.
+    CONTAINER_STATE_UNSPECIFIED = 0i32,
+    /// Its first process is there.
+    CONTAINER_STATE_RUNNING = 1i32,
+    /// It got the values, and may run: the daemon was not told what became of it,
+    /// or can't see its processes.
+    CONTAINER_STATE_UNKNOWN = 2i32,
+}
+impl ContainerState {
+    ///Idiomatic alias for [`Self::CONTAINER_STATE_UNSPECIFIED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Unspecified: Self = Self::CONTAINER_STATE_UNSPECIFIED;
+    ///Idiomatic alias for [`Self::CONTAINER_STATE_RUNNING`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Running: Self = Self::CONTAINER_STATE_RUNNING;
+    ///Idiomatic alias for [`Self::CONTAINER_STATE_UNKNOWN`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Unknown: Self = Self::CONTAINER_STATE_UNKNOWN;
+}
+impl ::core::default::Default for ContainerState {
+    fn default() -> Self {
+        Self::CONTAINER_STATE_UNSPECIFIED
+    }
+}
+#[cfg(feature = "json")]
+const _: () = {
+    impl ::serde::Serialize for ContainerState {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            s: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            s.serialize_str(::buffa::Enumeration::proto_name(self))
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for ContainerState {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            d: D,
+        ) -> ::core::result::Result<Self, D::Error> {
+            struct _V;
+            impl ::serde::de::Visitor<'_> for _V {
+                type Value = ContainerState;
+                fn expecting(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.write_str(
+                        concat!(
+                            "a string, integer, or null for ", stringify!(ContainerState)
+                        ),
+                    )
+                }
+                fn visit_str<E: ::serde::de::Error>(
+                    self,
+                    v: &str,
+                ) -> ::core::result::Result<ContainerState, E> {
+                    <ContainerState as ::buffa::Enumeration>::from_proto_name(v)
+                        .ok_or_else(|| { ::serde::de::Error::unknown_variant(v, &[]) })
+                }
+                fn visit_i64<E: ::serde::de::Error>(
+                    self,
+                    v: i64,
+                ) -> ::core::result::Result<ContainerState, E> {
+                    let v32 = i32::try_from(v)
+                        .map_err(|_| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("enum value {v} out of i32 range"),
+                            )
+                        })?;
+                    <ContainerState as ::buffa::Enumeration>::from_i32(v32)
+                        .ok_or_else(|| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("unknown enum value {v32}"),
+                            )
+                        })
+                }
+                fn visit_u64<E: ::serde::de::Error>(
+                    self,
+                    v: u64,
+                ) -> ::core::result::Result<ContainerState, E> {
+                    let v32 = i32::try_from(v)
+                        .map_err(|_| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("enum value {v} out of i32 range"),
+                            )
+                        })?;
+                    <ContainerState as ::buffa::Enumeration>::from_i32(v32)
+                        .ok_or_else(|| {
+                            ::serde::de::Error::custom(
+                                ::buffa::alloc::format!("unknown enum value {v32}"),
+                            )
+                        })
+                }
+                fn visit_unit<E: ::serde::de::Error>(
+                    self,
+                ) -> ::core::result::Result<ContainerState, E> {
+                    ::core::result::Result::Ok(::core::default::Default::default())
+                }
+            }
+            d.deserialize_any(_V)
+        }
+    }
+    impl ::buffa::json_helpers::ProtoElemJson for ContainerState {
+        fn serialize_proto_json<S: ::serde::Serializer>(
+            v: &Self,
+            s: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            ::serde::Serialize::serialize(v, s)
+        }
+        fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+            d: D,
+        ) -> ::core::result::Result<Self, D::Error> {
+            <Self as ::serde::Deserialize>::deserialize(d)
+        }
+    }
+};
+impl ::buffa::Enumeration for ContainerState {
+    fn from_i32(value: i32) -> ::core::option::Option<Self> {
+        match value {
+            0i32 => ::core::option::Option::Some(Self::CONTAINER_STATE_UNSPECIFIED),
+            1i32 => ::core::option::Option::Some(Self::CONTAINER_STATE_RUNNING),
+            2i32 => ::core::option::Option::Some(Self::CONTAINER_STATE_UNKNOWN),
+            _ => ::core::option::Option::None,
+        }
+    }
+    fn to_i32(&self) -> i32 {
+        *self as i32
+    }
+    fn proto_name(&self) -> &'static str {
+        match self {
+            Self::CONTAINER_STATE_UNSPECIFIED => "CONTAINER_STATE_UNSPECIFIED",
+            Self::CONTAINER_STATE_RUNNING => "CONTAINER_STATE_RUNNING",
+            Self::CONTAINER_STATE_UNKNOWN => "CONTAINER_STATE_UNKNOWN",
+        }
+    }
+    fn from_proto_name(name: &str) -> ::core::option::Option<Self> {
+        match name {
+            "CONTAINER_STATE_UNSPECIFIED" => {
+                ::core::option::Option::Some(Self::CONTAINER_STATE_UNSPECIFIED)
+            }
+            "CONTAINER_STATE_RUNNING" => {
+                ::core::option::Option::Some(Self::CONTAINER_STATE_RUNNING)
+            }
+            "CONTAINER_STATE_UNKNOWN" => {
+                ::core::option::Option::Some(Self::CONTAINER_STATE_UNKNOWN)
+            }
+            _ => ::core::option::Option::None,
+        }
+    }
+    fn values() -> &'static [Self] {
+        &[
+            Self::CONTAINER_STATE_UNSPECIFIED,
+            Self::CONTAINER_STATE_RUNNING,
+            Self::CONTAINER_STATE_UNKNOWN,
+        ]
+    }
+}
+/// What to return: all that meets every condition that is set.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct ListUsageRequest {
+    /// Only this secret, `sec_…`.
+    ///
+    /// Field 1: `object_id`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "objectId",
+            alias = "object_id",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub object_id: ::buffa::alloc::string::String,
+    /// Only versions that are not the current one, and secrets that are deleted.
+    ///
+    /// Field 2: `stale`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "stale",
+            with = "::buffa::json_helpers::proto_bool",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_false"
+        )
+    )]
+    pub stale: bool,
+    /// Only the container of this name, or whose id begins so.
+    ///
+    /// Field 3: `container`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "container",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub container: ::buffa::alloc::string::String,
+}
+impl ::core::fmt::Debug for ListUsageRequest {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ListUsageRequest")
+            .field("object_id", &self.object_id)
+            .field("stale", &self.stale)
+            .field("container", &self.container)
+            .finish()
+    }
+}
+impl ListUsageRequest {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageRequest";
+}
+::buffa::impl_default_instance!(ListUsageRequest);
+impl ::buffa::MessageName for ListUsageRequest {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "ListUsageRequest";
+    const FULL_NAME: &'static str = "ampoule.v1.ListUsageRequest";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageRequest";
+}
+impl ::buffa::Message for ListUsageRequest {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if !self.object_id.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.object_id) as u64;
+        }
+        if self.stale {
+            size += 1u64 + ::buffa::types::BOOL_ENCODED_LEN as u64;
+        }
+        if !self.container.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.container) as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        _cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if !self.object_id.is_empty() {
+            ::buffa::types::put_string_field(1u32, &self.object_id, buf);
+        }
+        if self.stale {
+            ::buffa::types::put_bool_field(2u32, self.stale, buf);
+        }
+        if !self.container.is_empty() {
+            ::buffa::types::put_string_field(3u32, &self.container, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.object_id, buf)?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.stale = ::buffa::types::decode_bool(buf)?;
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.container, buf)?;
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.object_id.clear();
+        self.stale = false;
+        self.container.clear();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for ListUsageRequest {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __LIST_USAGE_REQUEST_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.ListUsageRequest",
+    to_json: ::buffa::type_registry::any_to_json::<ListUsageRequest>,
+    from_json: ::buffa::type_registry::any_from_json::<ListUsageRequest>,
+    is_wkt: false,
+};
+/// What is held, in the order in which it was injected.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct ListUsageResponse {
+    /// One for each container, secret and version.
+    ///
+    /// Field 1: `usage`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "usage",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_vec",
+            deserialize_with = "::buffa::json_helpers::null_as_default"
+        )
+    )]
+    pub usage: ::buffa::alloc::vec::Vec<Usage>,
+}
+impl ::core::fmt::Debug for ListUsageResponse {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("ListUsageResponse").field("usage", &self.usage).finish()
+    }
+}
+impl ListUsageResponse {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageResponse";
+}
+::buffa::impl_default_instance!(ListUsageResponse);
+impl ::buffa::MessageName for ListUsageResponse {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "ListUsageResponse";
+    const FULL_NAME: &'static str = "ampoule.v1.ListUsageResponse";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageResponse";
+}
+impl ::buffa::Message for ListUsageResponse {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        for v in &self.usage {
+            let __slot = __cache.reserve();
+            let inner_size = v.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        __cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        for v in &self.usage {
+            ::buffa::types::put_len_delimited_header(
+                1u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            v.write_to(__cache, buf);
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                let mut elem = ::core::default::Default::default();
+                ctx.register_element_memory(
+                    ::buffa::__private::element_footprint(&elem),
+                )?;
+                ::buffa::Message::merge_length_delimited(&mut elem, buf, ctx)?;
+                self.usage.push(elem);
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.usage.clear();
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for ListUsageResponse {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __LIST_USAGE_RESPONSE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.ListUsageResponse",
+    to_json: ::buffa::type_registry::any_to_json::<ListUsageResponse>,
+    from_json: ::buffa::type_registry::any_from_json::<ListUsageResponse>,
+    is_wkt: false,
+};
+/// A container that holds a version of a secret.
+#[derive(Clone, PartialEq, Default)]
+#[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
+pub struct Usage {
+    /// The OCI container id.
+    ///
+    /// Field 1: `container_id`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "containerId",
+            alias = "container_id",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub container_id: ::buffa::alloc::string::String,
+    /// What the engine's user calls the container, if known.
+    ///
+    /// Field 2: `container_name`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "containerName",
+            alias = "container_name",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub container_name: ::buffa::alloc::string::String,
+    /// The engine, if known: podman, docker, containerd.
+    ///
+    /// Field 3: `engine`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "engine",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub engine: ::buffa::alloc::string::String,
+    /// The image reference, if known.
+    ///
+    /// Field 4: `image`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "image",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub image: ::buffa::alloc::string::String,
+    /// The name of the host that it runs on.
+    ///
+    /// Field 5: `host`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "host",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub host: ::buffa::alloc::string::String,
+    /// The secret, `sec_…`.
+    ///
+    /// Field 6: `object_id`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "objectId",
+            alias = "object_id",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub object_id: ::buffa::alloc::string::String,
+    /// The version that it holds.
+    ///
+    /// Field 7: `version`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "version",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub version: ::buffa::alloc::string::String,
+    /// The version that a new container would get.
+    ///
+    /// Field 8: `current_version`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "currentVersion",
+            alias = "current_version",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub current_version: ::buffa::alloc::string::String,
+    /// Whether the secret is deleted.
+    ///
+    /// Field 9: `deleted`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "deleted",
+            with = "::buffa::json_helpers::proto_bool",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_false"
+        )
+    )]
+    pub deleted: bool,
+    /// The environment variables that hold it.
+    ///
+    /// Field 10: `names`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "names",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_vec",
+            deserialize_with = "::buffa::json_helpers::null_as_default"
+        )
+    )]
+    pub names: ::buffa::alloc::vec::Vec<::buffa::alloc::string::String>,
+    /// Since when.
+    ///
+    /// Field 11: `since`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "since",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub since: ::buffa::MessageField<
+        ::buffa_types::google::protobuf::Timestamp,
+        ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+    >,
+    /// Whether the container runs.
+    ///
+    /// Field 12: `state`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "state",
+            with = "::buffa::json_helpers::proto_enum",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_default_enum_value"
+        )
+    )]
+    pub state: ::buffa::EnumValue<ContainerState>,
+}
+impl ::core::fmt::Debug for Usage {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("Usage")
+            .field("container_id", &self.container_id)
+            .field("container_name", &self.container_name)
+            .field("engine", &self.engine)
+            .field("image", &self.image)
+            .field("host", &self.host)
+            .field("object_id", &self.object_id)
+            .field("version", &self.version)
+            .field("current_version", &self.current_version)
+            .field("deleted", &self.deleted)
+            .field("names", &self.names)
+            .field("since", &self.since)
+            .field("state", &self.state)
+            .finish()
+    }
+}
+impl Usage {
+    /// Protobuf type URL for this message, for use with `Any::pack` and
+    /// `Any::unpack_if`.
+    ///
+    /// Format: `type.googleapis.com/<fully.qualified.TypeName>`
+    pub const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Usage";
+}
+::buffa::impl_default_instance!(Usage);
+impl ::buffa::MessageName for Usage {
+    const PACKAGE: &'static str = "ampoule.v1";
+    const NAME: &'static str = "Usage";
+    const FULL_NAME: &'static str = "ampoule.v1.Usage";
+    const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Usage";
+}
+impl ::buffa::Message for Usage {
+    /// Returns the total encoded size in bytes.
+    ///
+    /// Accumulates in `u64` (which cannot overflow for in-memory
+    /// data) and saturates to `u32` at return, so a message whose
+    /// encoded size exceeds the 2 GiB protobuf limit yields a value
+    /// above [`::buffa::MAX_MESSAGE_BYTES`] that the encode entry
+    /// points reject, never a silently wrapped size.
+    #[allow(clippy::let_and_return)]
+    fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        let mut size = 0u64;
+        if !self.container_id.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.container_id) as u64;
+        }
+        if !self.container_name.is_empty() {
+            size
+                += 1u64
+                    + ::buffa::types::string_encoded_len(&self.container_name) as u64;
+        }
+        if !self.engine.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.engine) as u64;
+        }
+        if !self.image.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.image) as u64;
+        }
+        if !self.host.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.host) as u64;
+        }
+        if !self.object_id.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.object_id) as u64;
+        }
+        if !self.version.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.version) as u64;
+        }
+        if !self.current_version.is_empty() {
+            size
+                += 1u64
+                    + ::buffa::types::string_encoded_len(&self.current_version) as u64;
+        }
+        if self.deleted {
+            size += 1u64 + ::buffa::types::BOOL_ENCODED_LEN as u64;
+        }
+        for v in &self.names {
+            size += 1u64 + ::buffa::types::string_encoded_len(v) as u64;
+        }
+        if self.since.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.since.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        {
+            let val = self.state.to_i32();
+            if val != 0 {
+                size += 1u64 + ::buffa::types::int32_encoded_len(val) as u64;
+            }
+        }
+        ::buffa::saturate_size(size)
+    }
+    fn write_to(
+        &self,
+        __cache: &mut ::buffa::SizeCache,
+        buf: &mut impl ::buffa::EncodeSink,
+    ) {
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        if !self.container_id.is_empty() {
+            ::buffa::types::put_string_field(1u32, &self.container_id, buf);
+        }
+        if !self.container_name.is_empty() {
+            ::buffa::types::put_string_field(2u32, &self.container_name, buf);
+        }
+        if !self.engine.is_empty() {
+            ::buffa::types::put_string_field(3u32, &self.engine, buf);
+        }
+        if !self.image.is_empty() {
+            ::buffa::types::put_string_field(4u32, &self.image, buf);
+        }
+        if !self.host.is_empty() {
+            ::buffa::types::put_string_field(5u32, &self.host, buf);
+        }
+        if !self.object_id.is_empty() {
+            ::buffa::types::put_string_field(6u32, &self.object_id, buf);
+        }
+        if !self.version.is_empty() {
+            ::buffa::types::put_string_field(7u32, &self.version, buf);
+        }
+        if !self.current_version.is_empty() {
+            ::buffa::types::put_string_field(8u32, &self.current_version, buf);
+        }
+        if self.deleted {
+            ::buffa::types::put_bool_field(9u32, self.deleted, buf);
+        }
+        for v in &self.names {
+            ::buffa::types::put_string_field(10u32, v, buf);
+        }
+        if self.since.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                11u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.since.write_to(__cache, buf);
+        }
+        {
+            let val = self.state.to_i32();
+            if val != 0 {
+                ::buffa::types::put_int32_field(12u32, val, buf);
+            }
+        }
+    }
+    fn merge_field(
+        &mut self,
+        tag: ::buffa::encoding::Tag,
+        buf: &mut impl ::buffa::bytes::Buf,
+        ctx: ::buffa::DecodeContext<'_>,
+    ) -> ::core::result::Result<(), ::buffa::DecodeError> {
+        #[allow(unused_imports)]
+        use ::buffa::bytes::Buf as _;
+        #[allow(unused_imports)]
+        use ::buffa::Enumeration as _;
+        match tag.field_number() {
+            1u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.container_id, buf)?;
+            }
+            2u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.container_name, buf)?;
+            }
+            3u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.engine, buf)?;
+            }
+            4u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.image, buf)?;
+            }
+            5u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.host, buf)?;
+            }
+            6u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.object_id, buf)?;
+            }
+            7u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.version, buf)?;
+            }
+            8u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.current_version, buf)?;
+            }
+            9u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.deleted = ::buffa::types::decode_bool(buf)?;
+            }
+            10u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                let __elem = ::buffa::types::decode_string(buf)?;
+                ctx.register_element_memory(
+                    ::buffa::__private::element_footprint(&__elem),
+                )?;
+                self.names.push(__elem);
+            }
+            11u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.since.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
+            12u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::Varint,
+                )?;
+                self.state = ::buffa::EnumValue::from(
+                    ::buffa::types::decode_int32(buf)?,
+                );
+            }
+            _ => {
+                ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
+            }
+        }
+        ::core::result::Result::Ok(())
+    }
+    fn clear(&mut self) {
+        self.container_id.clear();
+        self.container_name.clear();
+        self.engine.clear();
+        self.image.clear();
+        self.host.clear();
+        self.object_id.clear();
+        self.version.clear();
+        self.current_version.clear();
+        self.deleted = false;
+        self.names.clear();
+        self.since = ::buffa::MessageField::none();
+        self.state = ::buffa::EnumValue::from(0);
+    }
+}
+#[cfg(feature = "json")]
+impl ::buffa::json_helpers::ProtoElemJson for Usage {
+    fn serialize_proto_json<S: ::serde::Serializer>(
+        v: &Self,
+        s: S,
+    ) -> ::core::result::Result<S::Ok, S::Error> {
+        ::serde::Serialize::serialize(v, s)
+    }
+    fn deserialize_proto_json<'de, D: ::serde::Deserializer<'de>>(
+        d: D,
+    ) -> ::core::result::Result<Self, D::Error> {
+        <Self as ::serde::Deserialize>::deserialize(d)
+    }
+}
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub const __USAGE_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::buffa::type_registry::JsonAnyEntry {
+    type_url: "type.googleapis.com/ampoule.v1.Usage",
+    to_json: ::buffa::type_registry::any_to_json::<Usage>,
+    from_json: ::buffa::type_registry::any_from_json::<Usage>,
+    is_wkt: false,
+};
 #[allow(
     non_camel_case_types,
     dead_code,
@@ -2672,7 +4291,8 @@ pub mod __buffa {
         #[allow(unused_imports)]
         use super::*;
         /// The container that is about to be created, as the shim knows it. Recorded
-        /// in the audit log; nothing is decided by it.
+        /// in the audit log, but for its name and host, and in the inventory of
+        /// UsageService; nothing is decided by it.
         #[derive(Clone, Debug, Default)]
         pub struct ContainerDescriptorView<'a> {
             /// The OCI container id.
@@ -2699,6 +4319,14 @@ pub mod __buffa {
             ///
             /// Field 6: `runtime`
             pub runtime: &'a str,
+            /// What the engine's user calls the container, if known.
+            ///
+            /// Field 7: `name`
+            pub name: &'a str,
+            /// The name of the host that it runs on.
+            ///
+            /// Field 8: `host`
+            pub host: &'a str,
         }
         impl<'a> ::buffa::MessageView<'a> for ContainerDescriptorView<'a> {
             type Owned = super::super::ContainerDescriptor;
@@ -2778,6 +4406,20 @@ pub mod __buffa {
                         )?;
                         view.runtime = ::buffa::types::borrow_str(&mut cur)?;
                     }
+                    7u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.name = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    8u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.host = ::buffa::types::borrow_str(&mut cur)?;
+                    }
                     _ => {
                         ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
                     }
@@ -2810,6 +4452,8 @@ pub mod __buffa {
                     image: self.image.to_string(),
                     pid: self.pid,
                     runtime: self.runtime.to_string(),
+                    name: self.name.to_string(),
+                    host: self.host.to_string(),
                     ..::core::default::Default::default()
                 })
             }
@@ -2845,6 +4489,12 @@ pub mod __buffa {
                         += 1u64
                             + ::buffa::types::string_encoded_len(&self.runtime) as u64;
                 }
+                if !self.name.is_empty() {
+                    size += 1u64 + ::buffa::types::string_encoded_len(&self.name) as u64;
+                }
+                if !self.host.is_empty() {
+                    size += 1u64 + ::buffa::types::string_encoded_len(&self.host) as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
@@ -2872,6 +4522,12 @@ pub mod __buffa {
                 }
                 if !self.runtime.is_empty() {
                     ::buffa::types::put_string_field(6u32, &self.runtime, buf);
+                }
+                if !self.name.is_empty() {
+                    ::buffa::types::put_string_field(7u32, &self.name, buf);
+                }
+                if !self.host.is_empty() {
+                    ::buffa::types::put_string_field(8u32, &self.host, buf);
                 }
             }
         }
@@ -2915,6 +4571,12 @@ pub mod __buffa {
                 }
                 if !::buffa::json_helpers::skip_if::is_empty_str(self.runtime) {
                     __map.serialize_entry("runtime", self.runtime)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.name) {
+                    __map.serialize_entry("name", self.name)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.host) {
+                    __map.serialize_entry("host", self.host)?;
                 }
                 __map.end()
             }
@@ -3052,6 +4714,20 @@ pub mod __buffa {
             #[must_use]
             pub fn runtime(&self) -> &'_ str {
                 self.0.reborrow().runtime
+            }
+            /// What the engine's user calls the container, if known.
+            ///
+            /// Field 7: `name`
+            #[must_use]
+            pub fn name(&self) -> &'_ str {
+                self.0.reborrow().name
+            }
+            /// The name of the host that it runs on.
+            ///
+            /// Field 8: `host`
+            #[must_use]
+            pub fn host(&self) -> &'_ str {
+                self.0.reborrow().host
             }
         }
         impl ::core::convert::From<::buffa::OwnedView<ContainerDescriptorView<'static>>>
@@ -3855,6 +5531,11 @@ pub mod __buffa {
                 'a,
                 super::super::__buffa::view::ResolvedSecretView<'a>,
             >,
+            /// What to report about, `req_…`: the request_id of these entries in the
+            /// audit log.
+            ///
+            /// Field 2: `injection_id`
+            pub injection_id: &'a str,
         }
         impl<'a> ::buffa::MessageView<'a> for ResolveResponseView<'a> {
             type Owned = super::super::ResolveResponse;
@@ -3892,6 +5573,13 @@ pub mod __buffa {
                 let view = self;
                 let mut cur = cur;
                 match tag.field_number() {
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.injection_id = ::buffa::types::borrow_str(&mut cur)?;
+                    }
                     1u32 => {
                         ::buffa::encoding::check_wire_type(
                             tag,
@@ -3943,6 +5631,7 @@ pub mod __buffa {
                         .iter()
                         .map(|v| v.to_owned_from_source(__buffa_src))
                         .collect::<::core::result::Result<_, ::buffa::DecodeError>>()?,
+                    injection_id: self.injection_id.to_string(),
                     ..::core::default::Default::default()
                 })
             }
@@ -3961,6 +5650,12 @@ pub mod __buffa {
                         += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                             + inner_size as u64;
                 }
+                if !self.injection_id.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.injection_id)
+                                as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
@@ -3978,6 +5673,9 @@ pub mod __buffa {
                         buf,
                     );
                     v.write_to(__cache, buf);
+                }
+                if !self.injection_id.is_empty() {
+                    ::buffa::types::put_string_field(2u32, &self.injection_id, buf);
                 }
             }
         }
@@ -4002,6 +5700,9 @@ pub mod __buffa {
                 let mut __map = __s.serialize_map(::core::option::Option::None)?;
                 if !self.secrets.is_empty() {
                     __map.serialize_entry("secrets", &*self.secrets)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.injection_id) {
+                    __map.serialize_entry("injectionId", self.injection_id)?;
                 }
                 __map.end()
             }
@@ -4109,6 +5810,14 @@ pub mod __buffa {
                 super::super::__buffa::view::ResolvedSecretView<'_>,
             > {
                 &self.0.reborrow().secrets
+            }
+            /// What to report about, `req_…`: the request_id of these entries in the
+            /// audit log.
+            ///
+            /// Field 2: `injection_id`
+            #[must_use]
+            pub fn injection_id(&self) -> &'_ str {
+                self.0.reborrow().injection_id
             }
         }
         impl ::core::convert::From<::buffa::OwnedView<ResolveResponseView<'static>>>
@@ -4496,6 +6205,948 @@ pub mod __buffa {
         }
         #[cfg(feature = "json")]
         impl ::serde::Serialize for ResolvedSecretOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// What became of an injection.
+        #[derive(Clone, Debug, Default)]
+        pub struct ReportRequestView<'a> {
+            /// The answer of Resolve that it is about.
+            ///
+            /// Field 1: `injection_id`
+            pub injection_id: &'a str,
+            /// What became of it.
+            ///
+            /// Field 2: `fate`
+            pub fate: ::buffa::EnumValue<super::super::Fate>,
+            /// The container's first process, once it is created.
+            ///
+            /// Field 3: `init`
+            pub init: ::buffa::MessageFieldView<
+                super::super::__buffa::view::ProcessView<'a>,
+            >,
+        }
+        impl<'a> ::buffa::MessageView<'a> for ReportRequestView<'a> {
+            type Owned = super::super::ReportRequest;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.injection_id = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.fate = ::buffa::EnumValue::from(
+                            ::buffa::types::decode_int32(&mut cur)?,
+                        );
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.init.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.init = ::buffa::MessageFieldView::set(
+                                    <super::super::__buffa::view::ProcessView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::ReportRequest,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::ReportRequest,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::ReportRequest {
+                    injection_id: self.injection_id.to_string(),
+                    fate: self.fate,
+                    init: match self.init.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                super::super::Process,
+                                ::buffa::Inline<super::super::Process>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for ReportRequestView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if !self.injection_id.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.injection_id)
+                                as u64;
+                }
+                {
+                    let val = self.fate.to_i32();
+                    if val != 0 {
+                        size += 1u64 + ::buffa::types::int32_encoded_len(val) as u64;
+                    }
+                }
+                if self.init.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.init.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                __cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if !self.injection_id.is_empty() {
+                    ::buffa::types::put_string_field(1u32, &self.injection_id, buf);
+                }
+                {
+                    let val = self.fate.to_i32();
+                    if val != 0 {
+                        ::buffa::types::put_int32_field(2u32, val, buf);
+                    }
+                }
+                if self.init.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        3u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.init.write_to(__cache, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for ReportRequestView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.injection_id) {
+                    __map.serialize_entry("injectionId", self.injection_id)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_default_enum_value(&self.fate) {
+                    __map.serialize_entry("fate", &self.fate)?;
+                }
+                {
+                    if let ::core::option::Option::Some(__v) = self.init.as_option() {
+                        __map.serialize_entry("init", __v)?;
+                    }
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for ReportRequestView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "ReportRequest";
+            const FULL_NAME: &'static str = "ampoule.v1.ReportRequest";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportRequest";
+        }
+        ::buffa::impl_default_view_instance!(ReportRequestView);
+        ::buffa::impl_view_reborrow!(ReportRequestView);
+        /** Self-contained, `'static` owned view of a `ReportRequest` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`ReportRequestView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`ReportRequestView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct ReportRequestOwnedView(
+            ::buffa::OwnedView<ReportRequestView<'static>>,
+        );
+        impl ReportRequestOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportRequestOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportRequestOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::ReportRequest,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportRequestOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`ReportRequestView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &ReportRequestView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::ReportRequest {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The answer of Resolve that it is about.
+            ///
+            /// Field 1: `injection_id`
+            #[must_use]
+            pub fn injection_id(&self) -> &'_ str {
+                self.0.reborrow().injection_id
+            }
+            /// What became of it.
+            ///
+            /// Field 2: `fate`
+            #[must_use]
+            pub fn fate(&self) -> ::buffa::EnumValue<super::super::Fate> {
+                self.0.reborrow().fate
+            }
+            /// The container's first process, once it is created.
+            ///
+            /// Field 3: `init`
+            #[must_use]
+            pub fn init(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                super::super::__buffa::view::ProcessView<'_>,
+            > {
+                &self.0.reborrow().init
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<ReportRequestView<'static>>>
+        for ReportRequestOwnedView {
+            fn from(inner: ::buffa::OwnedView<ReportRequestView<'static>>) -> Self {
+                ReportRequestOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<ReportRequestOwnedView>
+        for ::buffa::OwnedView<ReportRequestView<'static>> {
+            fn from(wrapper: ReportRequestOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<ReportRequestView<'static>>>
+        for ReportRequestOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<ReportRequestView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::ReportRequest {
+            type View<'a> = ReportRequestView<'a>;
+            type ViewHandle = ReportRequestOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for ReportRequestOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// A process, named so that no other one is taken for it while the machine
+        /// runs.
+        #[derive(Clone, Debug, Default)]
+        pub struct ProcessView<'a> {
+            /// Its id, as the caller sees it.
+            ///
+            /// Field 1: `pid`
+            pub pid: i32,
+            /// When it started: clock ticks since the machine did (proc(5), field 22 of
+            /// /proc/pid/stat).
+            ///
+            /// Field 2: `started`
+            pub started: u64,
+            /// The namespace that its id is of: the inode of /proc/self/ns/pid; 0 if that
+            /// is not known.
+            ///
+            /// Field 3: `namespace`
+            pub namespace: u64,
+            #[doc(hidden)]
+            pub __buffa_phantom: ::core::marker::PhantomData<&'a ()>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for ProcessView<'a> {
+            type Owned = super::super::Process;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.pid = ::buffa::types::decode_int32(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.started = ::buffa::types::decode_uint64(&mut cur)?;
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.namespace = ::buffa::types::decode_uint64(&mut cur)?;
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<super::super::Process, ::buffa::DecodeError> {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<super::super::Process, ::buffa::DecodeError> {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::Process {
+                    pid: self.pid,
+                    started: self.started,
+                    namespace: self.namespace,
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for ProcessView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if self.pid != 0i32 {
+                    size += 1u64 + ::buffa::types::int32_encoded_len(self.pid) as u64;
+                }
+                if self.started != 0u64 {
+                    size
+                        += 1u64
+                            + ::buffa::types::uint64_encoded_len(self.started) as u64;
+                }
+                if self.namespace != 0u64 {
+                    size
+                        += 1u64
+                            + ::buffa::types::uint64_encoded_len(self.namespace) as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if self.pid != 0i32 {
+                    ::buffa::types::put_int32_field(1u32, self.pid, buf);
+                }
+                if self.started != 0u64 {
+                    ::buffa::types::put_uint64_field(2u32, self.started, buf);
+                }
+                if self.namespace != 0u64 {
+                    ::buffa::types::put_uint64_field(3u32, self.namespace, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for ProcessView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_zero_i32(&self.pid) {
+                    __map
+                        .serialize_entry(
+                            "pid",
+                            &::buffa::json_helpers::ProtoJson(&self.pid),
+                        )?;
+                }
+                if !::buffa::json_helpers::skip_if::is_zero_u64(&self.started) {
+                    __map
+                        .serialize_entry(
+                            "started",
+                            &::buffa::json_helpers::ProtoJson(&self.started),
+                        )?;
+                }
+                if !::buffa::json_helpers::skip_if::is_zero_u64(&self.namespace) {
+                    __map
+                        .serialize_entry(
+                            "namespace",
+                            &::buffa::json_helpers::ProtoJson(&self.namespace),
+                        )?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for ProcessView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "Process";
+            const FULL_NAME: &'static str = "ampoule.v1.Process";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Process";
+        }
+        ::buffa::impl_default_view_instance!(ProcessView);
+        ::buffa::impl_view_reborrow!(ProcessView);
+        /** Self-contained, `'static` owned view of a `Process` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`ProcessView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`ProcessView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct ProcessOwnedView(::buffa::OwnedView<ProcessView<'static>>);
+        impl ProcessOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ProcessOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ProcessOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::Process,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ProcessOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`ProcessView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &ProcessView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::Process {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// Its id, as the caller sees it.
+            ///
+            /// Field 1: `pid`
+            #[must_use]
+            pub fn pid(&self) -> i32 {
+                self.0.reborrow().pid
+            }
+            /// When it started: clock ticks since the machine did (proc(5), field 22 of
+            /// /proc/pid/stat).
+            ///
+            /// Field 2: `started`
+            #[must_use]
+            pub fn started(&self) -> u64 {
+                self.0.reborrow().started
+            }
+            /// The namespace that its id is of: the inode of /proc/self/ns/pid; 0 if that
+            /// is not known.
+            ///
+            /// Field 3: `namespace`
+            #[must_use]
+            pub fn namespace(&self) -> u64 {
+                self.0.reborrow().namespace
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<ProcessView<'static>>>
+        for ProcessOwnedView {
+            fn from(inner: ::buffa::OwnedView<ProcessView<'static>>) -> Self {
+                ProcessOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<ProcessOwnedView>
+        for ::buffa::OwnedView<ProcessView<'static>> {
+            fn from(wrapper: ProcessOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<ProcessView<'static>>>
+        for ProcessOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<ProcessView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::Process {
+            type View<'a> = ProcessView<'a>;
+            type ViewHandle = ProcessOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for ProcessOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// Nothing.
+        #[derive(Clone, Debug, Default)]
+        pub struct ReportResponseView<'a> {
+            #[doc(hidden)]
+            pub __buffa_phantom: ::core::marker::PhantomData<&'a ()>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for ReportResponseView<'a> {
+            type Owned = super::super::ReportResponse;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::ReportResponse,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::ReportResponse,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::ReportResponse {
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for ReportResponseView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let size = 0u64;
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                _buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for ReportResponseView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for ReportResponseView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "ReportResponse";
+            const FULL_NAME: &'static str = "ampoule.v1.ReportResponse";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ReportResponse";
+        }
+        ::buffa::impl_default_view_instance!(ReportResponseView);
+        ::buffa::impl_view_reborrow!(ReportResponseView);
+        /** Self-contained, `'static` owned view of a `ReportResponse` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`ReportResponseView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`ReportResponseView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct ReportResponseOwnedView(
+            ::buffa::OwnedView<ReportResponseView<'static>>,
+        );
+        impl ReportResponseOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportResponseOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportResponseOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::ReportResponse,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ReportResponseOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`ReportResponseView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &ReportResponseView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::ReportResponse {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<ReportResponseView<'static>>>
+        for ReportResponseOwnedView {
+            fn from(inner: ::buffa::OwnedView<ReportResponseView<'static>>) -> Self {
+                ReportResponseOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<ReportResponseOwnedView>
+        for ::buffa::OwnedView<ReportResponseView<'static>> {
+            fn from(wrapper: ReportResponseOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<ReportResponseView<'static>>>
+        for ReportResponseOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<ReportResponseView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::ReportResponse {
+            type View<'a> = ReportResponseView<'a>;
+            type ViewHandle = ReportResponseOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for ReportResponseOwnedView {
             fn serialize<__S: ::serde::Serializer>(
                 &self,
                 __s: __S,
@@ -7547,6 +10198,1254 @@ pub mod __buffa {
                 ::serde::Serialize::serialize(&self.0, __s)
             }
         }
+        /// What to return: all that meets every condition that is set.
+        #[derive(Clone, Debug, Default)]
+        pub struct ListUsageRequestView<'a> {
+            /// Only this secret, `sec_…`.
+            ///
+            /// Field 1: `object_id`
+            pub object_id: &'a str,
+            /// Only versions that are not the current one, and secrets that are deleted.
+            ///
+            /// Field 2: `stale`
+            pub stale: bool,
+            /// Only the container of this name, or whose id begins so.
+            ///
+            /// Field 3: `container`
+            pub container: &'a str,
+        }
+        impl<'a> ::buffa::MessageView<'a> for ListUsageRequestView<'a> {
+            type Owned = super::super::ListUsageRequest;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.object_id = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.stale = ::buffa::types::decode_bool(&mut cur)?;
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.container = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::ListUsageRequest,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::ListUsageRequest,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::ListUsageRequest {
+                    object_id: self.object_id.to_string(),
+                    stale: self.stale,
+                    container: self.container.to_string(),
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for ListUsageRequestView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, _cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if !self.object_id.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.object_id) as u64;
+                }
+                if self.stale {
+                    size += 1u64 + ::buffa::types::BOOL_ENCODED_LEN as u64;
+                }
+                if !self.container.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.container) as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                _cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if !self.object_id.is_empty() {
+                    ::buffa::types::put_string_field(1u32, &self.object_id, buf);
+                }
+                if self.stale {
+                    ::buffa::types::put_bool_field(2u32, self.stale, buf);
+                }
+                if !self.container.is_empty() {
+                    ::buffa::types::put_string_field(3u32, &self.container, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for ListUsageRequestView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.object_id) {
+                    __map.serialize_entry("objectId", self.object_id)?;
+                }
+                if self.stale {
+                    __map.serialize_entry("stale", &self.stale)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.container) {
+                    __map.serialize_entry("container", self.container)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for ListUsageRequestView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "ListUsageRequest";
+            const FULL_NAME: &'static str = "ampoule.v1.ListUsageRequest";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageRequest";
+        }
+        ::buffa::impl_default_view_instance!(ListUsageRequestView);
+        ::buffa::impl_view_reborrow!(ListUsageRequestView);
+        /** Self-contained, `'static` owned view of a `ListUsageRequest` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`ListUsageRequestView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`ListUsageRequestView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct ListUsageRequestOwnedView(
+            ::buffa::OwnedView<ListUsageRequestView<'static>>,
+        );
+        impl ListUsageRequestOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageRequestOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageRequestOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::ListUsageRequest,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageRequestOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`ListUsageRequestView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &ListUsageRequestView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::ListUsageRequest {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// Only this secret, `sec_…`.
+            ///
+            /// Field 1: `object_id`
+            #[must_use]
+            pub fn object_id(&self) -> &'_ str {
+                self.0.reborrow().object_id
+            }
+            /// Only versions that are not the current one, and secrets that are deleted.
+            ///
+            /// Field 2: `stale`
+            #[must_use]
+            pub fn stale(&self) -> bool {
+                self.0.reborrow().stale
+            }
+            /// Only the container of this name, or whose id begins so.
+            ///
+            /// Field 3: `container`
+            #[must_use]
+            pub fn container(&self) -> &'_ str {
+                self.0.reborrow().container
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<ListUsageRequestView<'static>>>
+        for ListUsageRequestOwnedView {
+            fn from(inner: ::buffa::OwnedView<ListUsageRequestView<'static>>) -> Self {
+                ListUsageRequestOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<ListUsageRequestOwnedView>
+        for ::buffa::OwnedView<ListUsageRequestView<'static>> {
+            fn from(wrapper: ListUsageRequestOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<ListUsageRequestView<'static>>>
+        for ListUsageRequestOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<ListUsageRequestView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::ListUsageRequest {
+            type View<'a> = ListUsageRequestView<'a>;
+            type ViewHandle = ListUsageRequestOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for ListUsageRequestOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// What is held, in the order in which it was injected.
+        #[derive(Clone, Debug, Default)]
+        pub struct ListUsageResponseView<'a> {
+            /// One for each container, secret and version.
+            ///
+            /// Field 1: `usage`
+            pub usage: ::buffa::RepeatedView<
+                'a,
+                super::super::__buffa::view::UsageView<'a>,
+            >,
+        }
+        impl<'a> ::buffa::MessageView<'a> for ListUsageResponseView<'a> {
+            type Owned = super::super::ListUsageResponse;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        ctx.register_element_memory(
+                            ::core::mem::size_of::<
+                                super::super::__buffa::view::UsageView,
+                            >(),
+                        )?;
+                        view.usage
+                            .push(
+                                <super::super::__buffa::view::UsageView as ::buffa::MessageView>::decode_view_ctx(
+                                    sub,
+                                    __sub_ctx,
+                                )?,
+                            );
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<
+                super::super::ListUsageResponse,
+                ::buffa::DecodeError,
+            > {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<
+                super::super::ListUsageResponse,
+                ::buffa::DecodeError,
+            > {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::ListUsageResponse {
+                    usage: self
+                        .usage
+                        .iter()
+                        .map(|v| v.to_owned_from_source(__buffa_src))
+                        .collect::<::core::result::Result<_, ::buffa::DecodeError>>()?,
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for ListUsageResponseView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                for v in &self.usage {
+                    let __slot = __cache.reserve();
+                    let inner_size = v.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                __cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                for v in &self.usage {
+                    ::buffa::types::put_len_delimited_header(
+                        1u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    v.write_to(__cache, buf);
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for ListUsageResponseView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !self.usage.is_empty() {
+                    __map.serialize_entry("usage", &*self.usage)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for ListUsageResponseView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "ListUsageResponse";
+            const FULL_NAME: &'static str = "ampoule.v1.ListUsageResponse";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.ListUsageResponse";
+        }
+        ::buffa::impl_default_view_instance!(ListUsageResponseView);
+        ::buffa::impl_view_reborrow!(ListUsageResponseView);
+        /** Self-contained, `'static` owned view of a `ListUsageResponse` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`ListUsageResponseView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`ListUsageResponseView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct ListUsageResponseOwnedView(
+            ::buffa::OwnedView<ListUsageResponseView<'static>>,
+        );
+        impl ListUsageResponseOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageResponseOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageResponseOwnedView(
+                        ::buffa::OwnedView::decode_with_options(bytes, opts)?,
+                    ),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::ListUsageResponse,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    ListUsageResponseOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`ListUsageResponseView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &ListUsageResponseView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::ListUsageResponse {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// One for each container, secret and version.
+            ///
+            /// Field 1: `usage`
+            #[must_use]
+            pub fn usage(
+                &self,
+            ) -> &::buffa::RepeatedView<'_, super::super::__buffa::view::UsageView<'_>> {
+                &self.0.reborrow().usage
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<ListUsageResponseView<'static>>>
+        for ListUsageResponseOwnedView {
+            fn from(inner: ::buffa::OwnedView<ListUsageResponseView<'static>>) -> Self {
+                ListUsageResponseOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<ListUsageResponseOwnedView>
+        for ::buffa::OwnedView<ListUsageResponseView<'static>> {
+            fn from(wrapper: ListUsageResponseOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<ListUsageResponseView<'static>>>
+        for ListUsageResponseOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<ListUsageResponseView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::ListUsageResponse {
+            type View<'a> = ListUsageResponseView<'a>;
+            type ViewHandle = ListUsageResponseOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for ListUsageResponseOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
+        /// A container that holds a version of a secret.
+        #[derive(Clone, Debug, Default)]
+        pub struct UsageView<'a> {
+            /// The OCI container id.
+            ///
+            /// Field 1: `container_id`
+            pub container_id: &'a str,
+            /// What the engine's user calls the container, if known.
+            ///
+            /// Field 2: `container_name`
+            pub container_name: &'a str,
+            /// The engine, if known: podman, docker, containerd.
+            ///
+            /// Field 3: `engine`
+            pub engine: &'a str,
+            /// The image reference, if known.
+            ///
+            /// Field 4: `image`
+            pub image: &'a str,
+            /// The name of the host that it runs on.
+            ///
+            /// Field 5: `host`
+            pub host: &'a str,
+            /// The secret, `sec_…`.
+            ///
+            /// Field 6: `object_id`
+            pub object_id: &'a str,
+            /// The version that it holds.
+            ///
+            /// Field 7: `version`
+            pub version: &'a str,
+            /// The version that a new container would get.
+            ///
+            /// Field 8: `current_version`
+            pub current_version: &'a str,
+            /// Whether the secret is deleted.
+            ///
+            /// Field 9: `deleted`
+            pub deleted: bool,
+            /// The environment variables that hold it.
+            ///
+            /// Field 10: `names`
+            pub names: ::buffa::RepeatedView<'a, &'a str>,
+            /// Since when.
+            ///
+            /// Field 11: `since`
+            pub since: ::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'a>,
+            >,
+            /// Whether the container runs.
+            ///
+            /// Field 12: `state`
+            pub state: ::buffa::EnumValue<super::super::ContainerState>,
+        }
+        impl<'a> ::buffa::MessageView<'a> for UsageView<'a> {
+            type Owned = super::super::Usage;
+            fn decode_view(
+                buf: &'a [u8],
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                let __limit = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_UNKNOWN_FIELD_LIMIT,
+                );
+                let __elem = ::core::cell::Cell::new(
+                    ::buffa::DEFAULT_ELEMENT_MEMORY_LIMIT,
+                );
+                <Self as ::buffa::MessageView>::decode_view_ctx(
+                    buf,
+                    ::buffa::DecodeContext::new(::buffa::RECURSION_LIMIT, &__limit)
+                        .with_element_memory(&__elem),
+                )
+            }
+            fn decode_view_with_ctx(
+                buf: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                <Self as ::buffa::MessageView>::decode_view_ctx(buf, ctx)
+            }
+            #[inline]
+            fn merge_view_field(
+                &mut self,
+                tag: ::buffa::encoding::Tag,
+                cur: &'a [u8],
+                _before_tag: &'a [u8],
+                ctx: ::buffa::DecodeContext<'_>,
+            ) -> ::core::result::Result<&'a [u8], ::buffa::DecodeError> {
+                let _ = ctx;
+                #[allow(unused_variables)]
+                let view = self;
+                let mut cur = cur;
+                match tag.field_number() {
+                    1u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.container_id = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    2u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.container_name = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    3u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.engine = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    4u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.image = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    5u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.host = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    6u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.object_id = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    7u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.version = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    8u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.current_version = ::buffa::types::borrow_str(&mut cur)?;
+                    }
+                    9u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.deleted = ::buffa::types::decode_bool(&mut cur)?;
+                    }
+                    11u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.since.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.since = ::buffa::MessageFieldView::set(
+                                    <::buffa_types::google::protobuf::__buffa::view::TimestampView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
+                    12u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::Varint,
+                        )?;
+                        view.state = ::buffa::EnumValue::from(
+                            ::buffa::types::decode_int32(&mut cur)?,
+                        );
+                    }
+                    10u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __elem = ::buffa::types::borrow_str(&mut cur)?;
+                        ctx.register_element_memory(
+                            ::buffa::__private::element_footprint(&__elem),
+                        )?;
+                        view.names.push(__elem);
+                    }
+                    _ => {
+                        ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
+                    }
+                }
+                ::core::result::Result::Ok(cur)
+            }
+            fn to_owned_message(
+                &self,
+            ) -> ::core::result::Result<super::super::Usage, ::buffa::DecodeError> {
+                self.to_owned_from_source(None)
+            }
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
+            fn to_owned_from_source(
+                &self,
+                __buffa_src: ::core::option::Option<&::buffa::bytes::Bytes>,
+            ) -> ::core::result::Result<super::super::Usage, ::buffa::DecodeError> {
+                #[allow(unused_imports)]
+                use ::buffa::alloc::string::ToString as _;
+                let _ = __buffa_src;
+                ::core::result::Result::Ok(super::super::Usage {
+                    container_id: self.container_id.to_string(),
+                    container_name: self.container_name.to_string(),
+                    engine: self.engine.to_string(),
+                    image: self.image.to_string(),
+                    host: self.host.to_string(),
+                    object_id: self.object_id.to_string(),
+                    version: self.version.to_string(),
+                    current_version: self.current_version.to_string(),
+                    deleted: self.deleted,
+                    names: self.names.iter().map(|s| s.to_string()).collect(),
+                    since: match self.since.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                ::buffa_types::google::protobuf::Timestamp,
+                                ::buffa::Inline<::buffa_types::google::protobuf::Timestamp>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
+                    state: self.state,
+                    ..::core::default::Default::default()
+                })
+            }
+        }
+        impl<'a> ::buffa::ViewEncode<'a> for UsageView<'a> {
+            #[allow(clippy::needless_borrow, clippy::let_and_return)]
+            fn compute_size(&self, __cache: &mut ::buffa::SizeCache) -> u32 {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                let mut size = 0u64;
+                if !self.container_id.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.container_id)
+                                as u64;
+                }
+                if !self.container_name.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.container_name)
+                                as u64;
+                }
+                if !self.engine.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.engine) as u64;
+                }
+                if !self.image.is_empty() {
+                    size
+                        += 1u64 + ::buffa::types::string_encoded_len(&self.image) as u64;
+                }
+                if !self.host.is_empty() {
+                    size += 1u64 + ::buffa::types::string_encoded_len(&self.host) as u64;
+                }
+                if !self.object_id.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.object_id) as u64;
+                }
+                if !self.version.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.version) as u64;
+                }
+                if !self.current_version.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.current_version)
+                                as u64;
+                }
+                if self.deleted {
+                    size += 1u64 + ::buffa::types::BOOL_ENCODED_LEN as u64;
+                }
+                for v in &self.names {
+                    size += 1u64 + ::buffa::types::string_encoded_len(v) as u64;
+                }
+                if self.since.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.since.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                {
+                    let val = self.state.to_i32();
+                    if val != 0 {
+                        size += 1u64 + ::buffa::types::int32_encoded_len(val) as u64;
+                    }
+                }
+                ::buffa::saturate_size(size)
+            }
+            #[allow(clippy::needless_borrow)]
+            fn write_to(
+                &self,
+                __cache: &mut ::buffa::SizeCache,
+                buf: &mut impl ::buffa::EncodeSink,
+            ) {
+                #[allow(unused_imports)]
+                use ::buffa::Enumeration as _;
+                if !self.container_id.is_empty() {
+                    ::buffa::types::put_string_field(1u32, &self.container_id, buf);
+                }
+                if !self.container_name.is_empty() {
+                    ::buffa::types::put_string_field(2u32, &self.container_name, buf);
+                }
+                if !self.engine.is_empty() {
+                    ::buffa::types::put_string_field(3u32, &self.engine, buf);
+                }
+                if !self.image.is_empty() {
+                    ::buffa::types::put_string_field(4u32, &self.image, buf);
+                }
+                if !self.host.is_empty() {
+                    ::buffa::types::put_string_field(5u32, &self.host, buf);
+                }
+                if !self.object_id.is_empty() {
+                    ::buffa::types::put_string_field(6u32, &self.object_id, buf);
+                }
+                if !self.version.is_empty() {
+                    ::buffa::types::put_string_field(7u32, &self.version, buf);
+                }
+                if !self.current_version.is_empty() {
+                    ::buffa::types::put_string_field(8u32, &self.current_version, buf);
+                }
+                if self.deleted {
+                    ::buffa::types::put_bool_field(9u32, self.deleted, buf);
+                }
+                for v in &self.names {
+                    ::buffa::types::put_string_field(10u32, v, buf);
+                }
+                if self.since.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        11u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.since.write_to(__cache, buf);
+                }
+                {
+                    let val = self.state.to_i32();
+                    if val != 0 {
+                        ::buffa::types::put_int32_field(12u32, val, buf);
+                    }
+                }
+            }
+        }
+        #[cfg(feature = "json")]
+        /// Serializes this view as protobuf JSON.
+        ///
+        /// Implicit-presence fields with default values are omitted, `required`
+        /// fields are always emitted, explicit-presence (`optional`) fields are
+        /// emitted only when set, bytes fields are base64-encoded, and enum
+        /// values are their proto name strings.
+        ///
+        /// This impl uses `serialize_map(None)` because the number of emitted
+        /// fields depends on default-omission rules; serializers that require
+        /// known map lengths (e.g. `bincode`) will return a runtime error.
+        /// Use the owned message type for those formats.
+        impl<'__a> ::serde::Serialize for UsageView<'__a> {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                use ::serde::ser::SerializeMap as _;
+                let mut __map = __s.serialize_map(::core::option::Option::None)?;
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.container_id) {
+                    __map.serialize_entry("containerId", self.container_id)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.container_name) {
+                    __map.serialize_entry("containerName", self.container_name)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.engine) {
+                    __map.serialize_entry("engine", self.engine)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.image) {
+                    __map.serialize_entry("image", self.image)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.host) {
+                    __map.serialize_entry("host", self.host)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.object_id) {
+                    __map.serialize_entry("objectId", self.object_id)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.version) {
+                    __map.serialize_entry("version", self.version)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.current_version) {
+                    __map.serialize_entry("currentVersion", self.current_version)?;
+                }
+                if self.deleted {
+                    __map.serialize_entry("deleted", &self.deleted)?;
+                }
+                if !self.names.is_empty() {
+                    __map.serialize_entry("names", &*self.names)?;
+                }
+                {
+                    if let ::core::option::Option::Some(__v) = self.since.as_option() {
+                        __map.serialize_entry("since", __v)?;
+                    }
+                }
+                if !::buffa::json_helpers::skip_if::is_default_enum_value(&self.state) {
+                    __map.serialize_entry("state", &self.state)?;
+                }
+                __map.end()
+            }
+        }
+        impl<'a> ::buffa::MessageName for UsageView<'a> {
+            const PACKAGE: &'static str = "ampoule.v1";
+            const NAME: &'static str = "Usage";
+            const FULL_NAME: &'static str = "ampoule.v1.Usage";
+            const TYPE_URL: &'static str = "type.googleapis.com/ampoule.v1.Usage";
+        }
+        ::buffa::impl_default_view_instance!(UsageView);
+        ::buffa::impl_view_reborrow!(UsageView);
+        /** Self-contained, `'static` owned view of a `Usage` message.
+
+ Wraps [`::buffa::OwnedView`]`<`[`UsageView`]`<'static>>`: the decoded view and the [`::buffa::bytes::Bytes`] buffer it borrows from travel together, so the handle is `'static` and `Send + Sync` — suitable for async handlers, spawned tasks, and anywhere a `'static` bound is required.
+
+ Field accessors return borrows tied to `&self`. Use [`Self::view`] to get the full [`UsageView`] when you need struct patterns, iteration helpers, or to pass the view to lifetime-parameterised code.*/
+        #[derive(Clone, Debug)]
+        pub struct UsageOwnedView(::buffa::OwnedView<UsageView<'static>>);
+        impl UsageOwnedView {
+            /// Decode an owned view from a [`::buffa::bytes::Bytes`] buffer.
+            ///
+            /// The view borrows directly from the buffer's data; the buffer is
+            /// retained inside the returned handle.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer contains invalid
+            /// protobuf data.
+            pub fn decode(
+                bytes: ::buffa::bytes::Bytes,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    UsageOwnedView(::buffa::OwnedView::decode(bytes)?),
+                )
+            }
+            /// Decode with custom [`::buffa::DecodeOptions`] (recursion limit,
+            /// max message size).
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError`] if the buffer is invalid or
+            /// exceeds the configured limits.
+            pub fn decode_with_options(
+                bytes: ::buffa::bytes::Bytes,
+                opts: &::buffa::DecodeOptions,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    UsageOwnedView(::buffa::OwnedView::decode_with_options(bytes, opts)?),
+                )
+            }
+            /// Build from an owned message via an encode → decode round-trip.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`::buffa::DecodeError::MessageTooLarge`] if the
+            /// message's encoded size exceeds the 2 GiB protobuf limit, or
+            /// another [`::buffa::DecodeError`] if the re-encoded bytes are
+            /// somehow invalid (should not happen for well-formed messages).
+            pub fn from_owned(
+                msg: &super::super::Usage,
+            ) -> ::core::result::Result<Self, ::buffa::DecodeError> {
+                ::core::result::Result::Ok(
+                    UsageOwnedView(::buffa::OwnedView::from_owned(msg)?),
+                )
+            }
+            /// Borrow the full [`UsageView`] with its lifetime tied to `&self`.
+            #[must_use]
+            pub fn view(&self) -> &UsageView<'_> {
+                self.0.reborrow()
+            }
+            /// Convert to the owned message type.
+            ///
+            /// Infallible: this type's constructors wire-decode their
+            /// buffer, and a view produced by wire decoding always
+            /// converts. Delegates to [`::buffa::OwnedView::to_owned_message`],
+            /// whose contract also governs handles converted from a raw
+            /// [`::buffa::OwnedView`].
+            #[must_use]
+            pub fn to_owned_message(&self) -> super::super::Usage {
+                self.0.to_owned_message()
+            }
+            /// The underlying bytes buffer.
+            #[must_use]
+            pub fn bytes(&self) -> &::buffa::bytes::Bytes {
+                self.0.bytes()
+            }
+            /// Consume the handle, returning the underlying bytes buffer.
+            #[must_use]
+            pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
+                self.0.into_bytes()
+            }
+            /// The OCI container id.
+            ///
+            /// Field 1: `container_id`
+            #[must_use]
+            pub fn container_id(&self) -> &'_ str {
+                self.0.reborrow().container_id
+            }
+            /// What the engine's user calls the container, if known.
+            ///
+            /// Field 2: `container_name`
+            #[must_use]
+            pub fn container_name(&self) -> &'_ str {
+                self.0.reborrow().container_name
+            }
+            /// The engine, if known: podman, docker, containerd.
+            ///
+            /// Field 3: `engine`
+            #[must_use]
+            pub fn engine(&self) -> &'_ str {
+                self.0.reborrow().engine
+            }
+            /// The image reference, if known.
+            ///
+            /// Field 4: `image`
+            #[must_use]
+            pub fn image(&self) -> &'_ str {
+                self.0.reborrow().image
+            }
+            /// The name of the host that it runs on.
+            ///
+            /// Field 5: `host`
+            #[must_use]
+            pub fn host(&self) -> &'_ str {
+                self.0.reborrow().host
+            }
+            /// The secret, `sec_…`.
+            ///
+            /// Field 6: `object_id`
+            #[must_use]
+            pub fn object_id(&self) -> &'_ str {
+                self.0.reborrow().object_id
+            }
+            /// The version that it holds.
+            ///
+            /// Field 7: `version`
+            #[must_use]
+            pub fn version(&self) -> &'_ str {
+                self.0.reborrow().version
+            }
+            /// The version that a new container would get.
+            ///
+            /// Field 8: `current_version`
+            #[must_use]
+            pub fn current_version(&self) -> &'_ str {
+                self.0.reborrow().current_version
+            }
+            /// Whether the secret is deleted.
+            ///
+            /// Field 9: `deleted`
+            #[must_use]
+            pub fn deleted(&self) -> bool {
+                self.0.reborrow().deleted
+            }
+            /// The environment variables that hold it.
+            ///
+            /// Field 10: `names`
+            #[must_use]
+            pub fn names(&self) -> &::buffa::RepeatedView<'_, &'_ str> {
+                &self.0.reborrow().names
+            }
+            /// Since when.
+            ///
+            /// Field 11: `since`
+            #[must_use]
+            pub fn since(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                ::buffa_types::google::protobuf::__buffa::view::TimestampView<'_>,
+            > {
+                &self.0.reborrow().since
+            }
+            /// Whether the container runs.
+            ///
+            /// Field 12: `state`
+            #[must_use]
+            pub fn state(&self) -> ::buffa::EnumValue<super::super::ContainerState> {
+                self.0.reborrow().state
+            }
+        }
+        impl ::core::convert::From<::buffa::OwnedView<UsageView<'static>>>
+        for UsageOwnedView {
+            fn from(inner: ::buffa::OwnedView<UsageView<'static>>) -> Self {
+                UsageOwnedView(inner)
+            }
+        }
+        impl ::core::convert::From<UsageOwnedView>
+        for ::buffa::OwnedView<UsageView<'static>> {
+            fn from(wrapper: UsageOwnedView) -> Self {
+                wrapper.0
+            }
+        }
+        impl ::core::convert::AsRef<::buffa::OwnedView<UsageView<'static>>>
+        for UsageOwnedView {
+            fn as_ref(&self) -> &::buffa::OwnedView<UsageView<'static>> {
+                &self.0
+            }
+        }
+        impl ::buffa::HasMessageView for super::super::Usage {
+            type View<'a> = UsageView<'a>;
+            type ViewHandle = UsageOwnedView;
+        }
+        #[cfg(feature = "json")]
+        impl ::serde::Serialize for UsageOwnedView {
+            fn serialize<__S: ::serde::Serializer>(
+                &self,
+                __s: __S,
+            ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::serde::Serialize::serialize(&self.0, __s)
+            }
+        }
     }
 }
 #[cfg(feature = "views")]
@@ -7579,6 +11478,24 @@ pub use self::__buffa::view::ResolvedSecretView;
 #[cfg(feature = "views")]
 #[doc(inline)]
 pub use self::__buffa::view::ResolvedSecretOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ReportRequestView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ReportRequestOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ProcessView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ProcessOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ReportResponseView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ReportResponseOwnedView;
 #[cfg(feature = "views")]
 #[doc(inline)]
 pub use self::__buffa::view::ListEntriesRequestView;
@@ -7633,3 +11550,21 @@ pub use self::__buffa::view::GetConsistencyProofResponseView;
 #[cfg(feature = "views")]
 #[doc(inline)]
 pub use self::__buffa::view::GetConsistencyProofResponseOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ListUsageRequestView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ListUsageRequestOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ListUsageResponseView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::ListUsageResponseOwnedView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::UsageView;
+#[cfg(feature = "views")]
+#[doc(inline)]
+pub use self::__buffa::view::UsageOwnedView;

@@ -30,6 +30,11 @@ impl Kind {
         programs::system(self.name(), self.name())
     }
 
+    /// The control groups that it works with on any machine.
+    pub(crate) fn cgroups(self) -> Cgroups {
+        if self == Self::Crun { Cgroups::Unified } else { Cgroups::Machine }
+    }
+
     /// What it needs before its command to work on any machine.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
@@ -68,11 +73,14 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>) -> Self {
-        let cgroups = if kind == Kind::Crun { Cgroups::Unified } else { Cgroups::Machine };
-        Self::with_cgroups(folder, kind, shim, cgroups)
+        Self::with_cgroups(folder, kind, shim, kind.cgroups())
     }
 
     pub(crate) fn with_cgroups(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>, cgroups: Cgroups) -> Self {
+        Self::in_realm(folder, kind, shim, Realm::new(cgroups))
+    }
+
+    pub(crate) fn in_realm(folder: TempDir, kind: Kind, shim: Option<&ShimSettings>, realm: Realm) -> Self {
         let path = folder.path();
         let rootfs = path.join("rootfs");
         rootfs::build(&rootfs);
@@ -80,7 +88,7 @@ impl Site {
         let settings = shim.map(|shim| (path.join("shim.yaml"), shim.clone()));
         let site = Self {
             kind,
-            realm: Realm::new(cgroups),
+            realm,
             rootfs,
             program: shim.map_or_else(|| kind.program(), |shim| link_to_shim(path, kind, &shim.program)),
             shim_config: settings.as_ref().map(|(path, _)| path.clone()),
