@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 tools=${CARGO_TARGET_DIR:-target}/tools
 cargo_deny=0.20.2
+youki=0.7.0
 
 # SQLite is C and libFuzzer C++.
 packages="g++"
@@ -44,12 +45,18 @@ if [ -n "$missing" ]; then
     apt-get install --quiet=2 --yes --no-install-recommends $missing </dev/null
 fi
 
-if ! PATH="$PATH:$tools/bin" command -v cargo-deny >/dev/null; then
-    echo "installing: cargo-deny $cargo_deny into $tools"
-    # Unoptimized: a minute less to compile, a second more to run.
-    cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" cargo-deny --version "$cargo_deny"
+# Unoptimized: a minute less to compile, a second more to run.
+tool() {
+    name=$1 version=$2
+    shift 2
+    if PATH="$PATH:$tools/bin" command -v "$name" >/dev/null; then return; fi
+    echo "installing: $name $version into $tools"
+    cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" "$name" --version "$version" "$@"
     rm -r "$tools/build"
-fi
+}
+tool cargo-deny "$cargo_deny"
+# A runtime that is no package of Debian's. Without its default features it needs no systemd and no libseccomp.
+tool youki "$youki" --no-default-features --features v1,v2
 scripts/npm.sh
 scripts/debian13.sh
 echo "everything that is needed is installed"

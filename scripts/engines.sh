@@ -13,7 +13,7 @@ seen=$(realpath -m "${CARGO_TARGET_DIR:-target}")/engines
 # Each generation's programs, as they call themselves. crun in Debian 13 wants its own name without a path.
 # shellcheck disable=SC2016
 versions='
-for program in runc crun podman dockerd containerd buildah; do
+for program in runc crun podman dockerd containerd buildah youki; do
     line=$($program --version 2>/dev/null | head -n 1) || line=
     echo "$program $(echo "$line" | grep -Eo "[0-9]+\.[0-9]+(\.[0-9]+)?" | head -n 1)"
 done'

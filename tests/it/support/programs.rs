@@ -51,11 +51,22 @@ pub(crate) fn shim_with_phases() -> PathBuf {
 /// Node's packages, as `scripts/npm.sh` unpacks them: exactly those of the lock file.
 pub(crate) fn node_modules() -> PathBuf {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/package-lock.json");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools").join("node_modules");
+    let folder = tools().join("node_modules");
     let unpacked = fs::read(folder.join(".lock")).unwrap_or_default();
     let is_current = unpacked == fs::read(lock).expect(lock);
     assert!(is_current, "{} is missing or not what {lock} says: run `make deps`", folder.display());
     folder
+}
+
+/// A program that is no package of Debian's: `scripts/deps.sh` builds it.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = tools().join("bin").join(name);
+    assert!(path.is_file(), "{} is missing: run `make deps`", path.display());
+    path
+}
+
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools")
 }
 
 /// Copies a program to run it from there.

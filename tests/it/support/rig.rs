@@ -24,6 +24,10 @@ impl Rig<Bare> {
         Self::patient(Kind::Crun)
     }
 
+    pub(crate) fn youki() -> Self {
+        Self::patient(Kind::Youki)
+    }
+
     pub(crate) fn patient(kind: Kind) -> Self {
         Self::new(kind, programs::shim(), "10s", Bare::new)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use super::{Engine, Site};
+use super::{Engine, Kind, Site};
 use crate::support::bundle::{Bundle, Request};
 use crate::support::process::{Job, Ran, wait_until};
 
@@ -115,7 +115,11 @@ impl Engine for Bare {
     }
 
     fn keeps_order(&self) -> bool {
-        true
+        self.site.kind != Kind::Youki
+    }
+
+    fn keeps_order_of_added(&self) -> bool {
+        self.site.kind != Kind::Youki
     }
 
     fn adds(&self) -> &'static [&'static str] {

@@ -87,6 +87,11 @@ pub(crate) trait Engine {
     /// Whether the environment reaches the container in the order given; podman and Docker keep it in a map.
     fn keeps_order(&self) -> bool;
 
+    /// Whether what wasn't there before the shim added it keeps its order at least; youki has a map too.
+    fn keeps_order_of_added(&self) -> bool {
+        true
+    }
+
     /// The variables that the engine adds of its own.
     fn adds(&self) -> &'static [&'static str];
 
@@ -138,6 +143,7 @@ macro_rules! on_runtimes_and_podman {
     ($($case:ident),+ $(,)?) => {
         $crate::support::engine::on_engine!(runc, $($case),+);
         $crate::support::engine::on_engine!(crun, $($case),+);
+        $crate::support::engine::on_engine!(youki, $($case),+);
         $crate::support::engine::on_engine!(podman_runc, $($case),+);
         $crate::support::engine::on_engine!(podman_crun, $($case),+);
     };

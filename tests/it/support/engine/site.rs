@@ -15,6 +15,7 @@ use crate::support::{programs, rootfs};
 pub(crate) enum Kind {
     Runc,
     Crun,
+    Youki,
 }
 
 impl Kind {
@@ -22,12 +23,16 @@ impl Kind {
         match self {
             Self::Runc => "runc",
             Self::Crun => "crun",
+            Self::Youki => "youki",
         }
     }
 
     /// The real program.
     pub(crate) fn program(self) -> PathBuf {
-        programs::system(self.name(), self.name())
+        match self {
+            Self::Runc | Self::Crun => programs::system(self.name(), self.name()),
+            Self::Youki => programs::tool("youki"),
+        }
     }
 
     /// The control groups that it works with on any machine.
@@ -38,7 +43,7 @@ impl Kind {
     /// What it needs before its command to work on any machine.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Runc => &[],
+            Self::Runc | Self::Youki => &[],
             Self::Crun => &["--cgroup-manager=disabled"],
         }
     }
