@@ -129,6 +129,7 @@ macro_rules! on_every_engine {
     ($($case:ident),+; create_apart: $($apart:ident),* $(,)?) => {
         $crate::support::engine::on_engine!(runc, $($case,)+ $($apart),*);
         $crate::support::engine::on_engine!(crun, $($case,)+ $($apart),*);
+        $crate::support::engine::on_engine!(youki, $($case,)+ $($apart),*);
         $crate::support::engine::on_engine!(podman_runc, $($case,)+ $($apart),*);
         $crate::support::engine::on_engine!(podman_crun, $($case,)+ $($apart),*);
         $crate::support::engine::on_engine!(podman_rootless, $($case,)+ $($apart),*);
@@ -143,7 +144,6 @@ macro_rules! on_runtimes_and_podman {
     ($($case:ident),+ $(,)?) => {
         $crate::support::engine::on_engine!(runc, $($case),+);
         $crate::support::engine::on_engine!(crun, $($case),+);
-        $crate::support::engine::on_engine!(youki, $($case),+);
         $crate::support::engine::on_engine!(podman_runc, $($case),+);
         $crate::support::engine::on_engine!(podman_crun, $($case),+);
     };
