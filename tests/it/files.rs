@@ -1,6 +1,6 @@
 //! Secrets as files: what a container asked for is where it asked for it, its own and nobody else's, and on no disk.
 
-mod crash;
+pub(crate) mod crash;
 mod life;
 mod places;
 mod podman;

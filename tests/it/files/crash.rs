@@ -10,6 +10,9 @@ use crate::support::process::{kill_9, wait_until};
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
+/// The phase that only a container with files has; the others are those of every create.
+pub(crate) const OWN_PHASE: &str = "files-made";
+
 /// Everything is killed at each phase after the file is made: nothing stays, and the next container has it.
 fn killed_with_a_file(kind: Kind) {
     let rig = Rig::stoppable(kind);
@@ -18,12 +21,12 @@ fn killed_with_a_file(kind: Kind) {
     let bundle = rig.engine.bundle("shared", &asking(script("cat /run/secrets/A"), "A", &secret));
     let path = bundle.path.to_str().expect("UTF-8");
     let site = rig.engine.site();
-    for phase in ["files-made", "helper-ready", "exchanged", "opened", "restored", "finished"] {
+    for phase in [OWN_PHASE, "helper-ready", "exchanged", "opened", "restored", "finished"] {
         let id = rig.engine.fresh_id();
         let gate = Gate::close(&site.realm, phase);
         let mut job = site.realm.start(&mut site.runtime(&["run", "--bundle", path, &id]), b"");
         gate.wait_until_reached();
-        if phase == "files-made" {
+        if phase == OWN_PHASE {
             assert!(!holders(&needle).is_empty(), "it is made");
         }
         let helpers = site.helpers(job.pid());
