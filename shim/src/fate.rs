@@ -4,10 +4,10 @@
 //! it says that it doesn't know.
 
 use std::ffi::{CString, OsStr, OsString, c_int};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,17 @@ use ampoule_proto::messages::ampoule::v1::{Fate as WireFate, Process, ReportRequ
 use ampoule_proto::process;
 use buffa::{EnumValue, MessageField};
 use nix::fcntl::OFlag;
-use nix::unistd::{execv, geteuid, getpid};
+use nix::unistd::{execv, getpid};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{self, Args, Dialect, option_before_command};
 use crate::client;
 use crate::config::{Environment, Settings};
+use crate::private;
 use crate::runtime::Runtime;
 
+/// The folder in the run directory.
+const FOLDER: &str = "injections";
 /// How long a `delete`, or a create that has failed, may be held up.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The longest name that a file may have (`NAME_MAX`).
@@ -127,7 +130,8 @@ impl Fate {
     /// Leaves word for the `delete`.
     fn mark(&self) {
         let (Some(marker), Some(state)) = (&self.marker, &self.state) else { return };
-        if !marker.parent().is_some_and(make_private) {
+        let run_dir = marker.parent().and_then(Path::parent);
+        if run_dir.and_then(|run_dir| private::folder(run_dir, FOLDER)).is_none() {
             return;
         }
         let flags = OFlag::O_NOFOLLOW.bits();
@@ -163,6 +167,10 @@ pub fn tell_of_delete(argv: &[OsString], environment: &Environment, runtime: &Ru
     let Some(id) = args::deleted(argv, Dialect::of(runtime.name())) else { return };
     let root = state_root(argv, environment, runtime);
     let Some(marker) = root.and_then(|root| marker(&environment.run_dir(), &root, id)) else { return };
+    // Whoever else may write there could have this wait, or tell it anything.
+    if private::existing(&environment.run_dir(), FOLDER).is_none() {
+        return;
+    }
     let Ok(left) = fs::read_to_string(&marker) else { return };
     let _ = fs::remove_file(marker);
     let Some((injection, socket)) = left.split_once('\n') else { return };
@@ -202,19 +210,7 @@ fn init_of(state: &Path) -> Result<i32, ErrorKind> {
 
 /// Where to leave word of a container.
 fn marker(run_dir: &Path, root: &Path, id: &OsStr) -> Option<PathBuf> {
-    marker_name(root, id).map(|name| run_dir.join("injections").join(name))
-}
-
-/// Whether this folder, made if need be, is one in which nobody else has a right.
-fn make_private(folder: &Path) -> bool {
-    if fs::symlink_metadata(folder).is_err() {
-        // Another create may make it at the same time; the daemon's socket may be beside it, so that the one above isn't
-        // private.
-        let _ = folder.parent().map(fs::create_dir_all);
-        let _ = DirBuilder::new().mode(0o700).create(folder);
-    }
-    let made = fs::symlink_metadata(folder);
-    made.is_ok_and(|made| made.is_dir() && made.uid() == geteuid().as_raw() && made.mode().trailing_zeros() >= 6)
+    marker_name(root, id).map(|name| run_dir.join(FOLDER).join(name))
 }
 
 /// A file's name for the path of a container's state; none if it would be too long.

@@ -1,6 +1,7 @@
 //! Folders of the run directory that are the caller's alone.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -10,11 +11,16 @@ use nix::unistd::geteuid;
 pub fn folder(run_dir: &Path, name: &str) -> Option<PathBuf> {
     let folder = run_dir.join(name);
     if fs::symlink_metadata(&folder).is_err() {
-        fs::create_dir_all(run_dir).ok()?;
+        make_run_dir(run_dir).ok()?;
         // Another create may make it at the same time.
         let _ = DirBuilder::new().mode(0o700).create(&folder);
     }
     existing(run_dir, name)
+}
+
+/// Makes the run directory if it isn't there; whatever the umask is, nobody else may write in it.
+pub fn make_run_dir(run_dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(run_dir)
 }
 
 /// The same, if it is there already.

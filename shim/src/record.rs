@@ -113,8 +113,8 @@ impl Container {
 
     /// The record, if there is one and nobody else can have written it.
     pub fn record(&self) -> Option<Record> {
-        let text = fs::read(self.folder().join(FILE)).ok()?;
         private::existing(&self.run_dir, FOLDER)?;
+        let text = fs::read(self.folder().join(FILE)).ok()?;
         let record: Record = serde_json::from_slice(&text).ok()?;
         (record.root == self.root && record.id == self.id).then_some(record)
     }
@@ -157,7 +157,9 @@ impl Container {
 
     /// Removes the record.
     pub fn forget(&self) {
-        let _ = fs::remove_dir_all(self.folder());
+        if private::existing(&self.run_dir, FOLDER).is_some() {
+            let _ = fs::remove_dir_all(self.folder());
+        }
     }
 
     fn is_there(&self) -> bool {

@@ -5,16 +5,16 @@
 
 mod edit;
 mod owner;
+mod places;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
 
 use ampoule_proto::request::json::{Members, Text};
-use ampoule_proto::request::{self, FileRequest, Request, RequestError};
+use ampoule_proto::request::{self, Request, RequestError};
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -63,14 +63,6 @@ impl<'a> Spec<'a> {
         spec.env = spec.read_env()?;
         spec.annotations = spec.read_annotations()?;
         Ok(spec)
-    }
-
-    /// Refuses files where the specification mounts something itself, or above that.
-    pub fn check_places(&self, files: &[FileRequest]) -> Result<(), SpecError> {
-        let taken = self.mount_destinations()?;
-        let is_taken = |file: &&FileRequest| taken.iter().any(|path| path.starts_with(file.path.as_str()));
-        let mounted = |file: &FileRequest| SpecError::Mounted { key: file.key(), path: file.path.to_string() };
-        files.iter().find(is_taken).map_or(Ok(()), |file| Err(mounted(file)))
     }
 
     /// Reads the description of a process that is to start in a running container (config.md, Process).
@@ -123,26 +115,6 @@ impl<'a> Spec<'a> {
             let source = Object::read("mounts", raw).ok()?.member("source").ok()??;
             read::<Text<'a>>(source, "mounts", "a list of mounts").ok().map(|Text(source)| source)
         })
-    }
-
-    /// Where the specification mounts something, in the container.
-    fn mount_destinations(&self) -> Result<Vec<PathBuf>, SpecError> {
-        let Some(list) = self.top.member("mounts")? else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for raw in read::<Vec<&RawValue>>(list, "mounts", "a list")? {
-            let Some(raw) = Object::read("mounts", raw)?.member("destination")? else { continue };
-            let Text(path) = read(raw, "mounts", "a list of mounts")?;
-            let mut place = PathBuf::from("/");
-            for part in Path::new(&*path).components() {
-                match part {
-                    Component::Normal(name) => place.push(name),
-                    Component::ParentDir => drop(place.pop()),
-                    _ => {}
-                }
-            }
-            found.push(place);
-        }
-        Ok(found)
     }
 
     fn parse_top(text: &'a [u8]) -> Result<Self, SpecError> {
@@ -279,6 +251,23 @@ pub enum SpecError {
         /// The place of the file.
         path: String,
     },
+    /// What is mounted at a file's place would show on the host.
+    #[error(
+        "{key}: {path} is on a mount that the container shares with its host, where the file would show; the container was \
+         not created: name another place by the annotation ampoule.dev/file.NAME.path, or don't share the mount"
+    )]
+    Shared {
+        /// The annotation.
+        key: String,
+        /// The place of the file.
+        path: String,
+    },
+    /// The container has no mounts of its own.
+    #[error("the container has no mount namespace of its own, so its files would show elsewhere: give it one")]
+    NoMountNamespace,
+    /// `linux.mountLabel` is no label.
+    #[error("config.json: linux.mountLabel has a quotation mark or a control character: that is no SELinux label")]
+    Label,
     /// The user namespace has no such user or group.
     #[error("the container's user namespace has no user or group {id}, who its files would belong to: map it")]
     Unmapped {

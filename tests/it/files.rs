@@ -151,8 +151,9 @@ mod elsewhere {
     fn files(rig: &Rig) {
         let request = asking(script("true"), "A", &rig.daemon.cli().add("alpha"));
         if rig.engine.carries(&request) {
-            any_text_is_a_file(rig);
+            // First, since it looks at the whole log.
             files_and_variables_side_by_side(rig);
+            any_text_is_a_file(rig);
         } else {
             let ran = rig.engine.run(&request);
             assert!(rig.engine.does_not_carry(&ran), "{}", ran.err());

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use ampoule_proto::secret::SecretBytes;
@@ -16,9 +16,11 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::geteuid;
 
 use super::{DeliverError, sys};
 use crate::phase;
+use crate::private;
 use crate::spec::Owner;
 
 /// What `mount` shows as its source, in the container.
@@ -56,8 +58,14 @@ pub(crate) fn make(
 
 /// Others may pass: the root of a container with a user namespace is one of them.
 fn folder(run_dir: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(run_dir)?;
-    let folder = run_dir.canonicalize()?.join(FOLDER);
+    private::make_run_dir(run_dir)?;
+    let run_dir = run_dir.canonicalize()?;
+    let made = fs::metadata(&run_dir)?;
+    // Whoever may rename in there could have the values written elsewhere.
+    if ![0, geteuid().as_raw()].contains(&made.uid()) || made.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others may write in the run directory"));
+    }
+    let folder = run_dir.join(FOLDER);
     match DirBuilder::new().mode(0o755).create(&folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ if fs::symlink_metadata(&folder)?.is_dir() => Ok(folder),

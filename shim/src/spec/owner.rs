@@ -45,7 +45,12 @@ impl Spec<'_> {
     pub fn mount_label(&self) -> Result<Option<String>, SpecError> {
         let Some(linux) = self.top.object("linux", "linux")? else { return Ok(None) };
         let label = linux.member("mountLabel")?.map(|raw| read::<Text<'_>>(raw, "linux.mountLabel", "a string"));
-        Ok(label.transpose()?.map(|Text(label)| label.into_owned()).filter(|label| !label.is_empty()))
+        let label = label.transpose()?.map(|Text(label)| label.into_owned()).filter(|label| !label.is_empty());
+        // It stands between quotation marks among a mount's options.
+        if label.as_ref().is_some_and(|label| label.contains(|c: char| c == '"' || c.is_control())) {
+            return Err(SpecError::Label);
+        }
+        Ok(label)
     }
 }
 

@@ -101,7 +101,7 @@ fn like(model: &Path, file: &fs::File) -> io::Result<()> {
         fchown(file, Some(model.uid()), Some(model.gid()))?;
     }
     // After the owner: a change of that takes bits away.
-    file.set_permissions(Permissions::from_mode(model.mode() & 0o7777))
+    file.set_permissions(Permissions::from_mode(model.mode() & 0o777))
 }
 
 fn read(path: &Path) -> Result<Option<String>, CliError> {

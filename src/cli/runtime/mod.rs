@@ -76,11 +76,11 @@ struct Registered {
     path: PathBuf,
 }
 
-/// What changes in a file, as a unified diff.
+/// What changes in a file, as a unified diff without the lines around: they are somebody else's, and may hold a password.
 fn difference(file: &SettingsFile, before: Option<&str>, after: Option<&str>) -> String {
     let name = |text: Option<&str>| text.map_or("/dev/null".to_owned(), |_| file.path().display().to_string());
     let difference = TextDiff::from_lines(before.unwrap_or_default(), after.unwrap_or_default());
-    let text = difference.unified_diff().header(&name(before), &name(after)).to_string();
+    let text = difference.unified_diff().context_radius(0).header(&name(before), &name(after)).to_string();
     // A terminal gets no more of it than tabs.
     text.lines().map(|line| line.split('\t').map(visible).collect::<Vec<_>>().join("\t") + "\n").collect()
 }

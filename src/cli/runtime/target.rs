@@ -1,9 +1,11 @@
 //! An engine on this host, and the file of its settings that runtimes are registered in.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use nix::unistd::geteuid;
 
 use super::super::{CliError, Context};
 use super::fault::Fault;
@@ -68,6 +70,9 @@ impl Target {
             remedy: "Set HOME, or name the file with --file.".to_owned(),
         })?;
         let path = std::path::absolute(&path).map_err(|error| CliError::Read { path, error })?;
+        if rootless {
+            check_owner(&path)?;
+        }
         let files = if engine == Engine::Podman { podman_files(rootless, environment) } else { Vec::new() };
         let lists = lists_before(&path, &files);
         // What a file elsewhere has is not what podman reads by itself.
@@ -138,6 +143,19 @@ impl Target {
 }
 
 /// What podman reads, in its order.
+/// A user's own folders lead where that user wants: who is somebody else, root above all, must not write there.
+fn check_owner(path: &Path) -> Result<(), CliError> {
+    let there = path.ancestors().find_map(|folder| fs::metadata(folder).ok());
+    let (owner, own) = (there.map_or(0, |folder| folder.uid()), geteuid().as_raw());
+    if owner == own {
+        return Ok(());
+    }
+    Err(CliError::Program {
+        reason: format!("{} is user {owner}'s, and you are user {own}", path.display()),
+        remedy: "Call it as that user, or leave --rootless out.".to_owned(),
+    })
+}
+
 fn podman_files(rootless: bool, environment: &Environment) -> Vec<PathBuf> {
     let own = rootless.then(|| environment.config_dir("containers")).flatten();
     let folders = [PathBuf::from("/usr/share/containers"), PathBuf::from("/etc/containers")].into_iter().chain(own);

@@ -52,13 +52,15 @@ impl Vault {
             entries(principal.caller(), event, injection, outcome).iter().try_for_each(|entry| tx.append(entry))
         };
         match fate {
-            // Told twice, since the first answer was lost.
-            Fate::Created(init) if injection.init == Some(init) => Ok(()),
+            // Told twice, since the first answer was lost; or somebody who would have it otherwise.
+            Fate::Created(_) if injection.init.is_some() => Ok(()),
             Fate::Created(init) => {
                 injection.init = Some(init);
                 tx.confirm_injection(id, init)?;
                 record(tx, Event::Injected, &injection, Outcome::Ok)
             }
+            // It did not fail if it is there.
+            Fate::Failed if injection.init.and_then(|init| self.processes.is_alive(init)) == Some(true) => Ok(()),
             Fate::Failed => {
                 tx.remove_injection(id)?;
                 record(tx, Event::Injected, &injection, Outcome::Failed)

@@ -86,6 +86,20 @@ fn shared_volumes_stay_shared(rig: &Rig<Podman>) {
     rig.engine.delete("kept").ok();
 }
 
+/// There a file would come to the host, and stay.
+fn no_file_is_on_a_shared_volume(rig: &Rig<Podman>) {
+    let needle = Needle::random();
+    let id = rig.daemon.cli().add(needle.value());
+    let realm = &rig.engine.site().realm;
+    realm.run(Command::new("sh").args(["-c", "mount --make-rshared / && mkdir -p /run/volume"])).ok();
+    let options = ["run", "--rm", "--privileged", "--volume", "/run/volume:/volume:rshared"];
+    let request = asking(script("cat /volume/A"), "A", &id).annotation("ampoule.dev/file.A.path", "/volume/A");
+    let ran = rig.engine.launch(&options, &request);
+    assert_eq!(ran.code(), rig.engine.refusal_code(), "{}", ran.out());
+    assert!(ran.err().contains("ampoule.dev/file.A.path") && ran.err().contains("/volume/A"), "{}", ran.err());
+    assert!(needle.search(&realm.outside("/run/volume")).is_empty());
+}
+
 macro_rules! on_podman {
     ($($case:ident),+ $(,)?) => {
         crate::support::engine::on_engine!(podman_runc, $($case),+);
@@ -98,5 +112,6 @@ on_podman!(
     commit_and_export_have_no_value,
     beside_its_own_secrets,
     with_other_options,
+    no_file_is_on_a_shared_volume,
     shared_volumes_stay_shared,
 );
