@@ -74,8 +74,5 @@ fn values(request: &ResolveRequest) -> ResolveResponse {
         version: if asked.version.is_empty() { "7".to_owned() } else { asked.version.clone() },
         value: format!("value of {}", asked.object_id).into(),
     };
-    ResolveResponse {
-        secrets: request.references.iter().map(secret).collect(),
-        ..ResolveResponse::default()
-    }
+    ResolveResponse { secrets: request.references.iter().map(secret).collect(), ..ResolveResponse::default() }
 }
