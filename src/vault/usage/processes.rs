@@ -42,7 +42,8 @@ impl Processes {
 
     /// Looks for an injection's container.
     pub(super) fn look_for(&self, injection: &Injection, now: Timestamp) -> Seen {
-        if injection.boot != self.boot {
+        let known = !injection.boot.is_empty() && !self.boot.is_empty();
+        if known && injection.boot != self.boot {
             return Seen::Gone;
         }
         let Some(init) = injection.init else {
@@ -119,5 +120,7 @@ mod tests {
         assert_eq!(seen(None, now + UNREPORTED + UNREPORTED), Seen::NeverReported);
         let earlier = Injection { boot: "another".to_owned(), ..injection(&processes, Some(own)) };
         assert_eq!(processes.look_for(&earlier, now), Seen::Gone);
+        let unknown = Injection { boot: String::new(), ..injection(&processes, Some(own)) };
+        assert_eq!(processes.look_for(&unknown, now), Seen::Running);
     }
 }
