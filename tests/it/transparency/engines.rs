@@ -32,10 +32,14 @@ fn ends(engine: &dyn Engine) -> Seen {
 
 /// Engines and runtimes give random names to a container and its bundle.
 fn without_names(text: &str) -> String {
+    // Docker's client says this now and then, whichever the runtime.
+    let lines =
+        text.split_inclusive('\n').filter(|line| !line.contains("error waiting for container: context canceled"));
+    let text = lines.collect::<String>();
     let is_name = |word: &&str| word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let separators = |c: char| !c.is_ascii_alphanumeric();
     let names: Vec<_> = text.split(separators).filter(is_name).collect();
-    let text = names.iter().fold(text.to_owned(), |text, name| text.replace(name, "NAME"));
+    let text = names.iter().fold(text.clone(), |text, name| text.replace(name, "NAME"));
     let digits = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     text.split_inclusive(separators)
         .map(|word| if word.starts_with("buildah") { &word[..digits(word)] } else { word })

@@ -57,4 +57,4 @@ fn one_that_was_not_created_holds_nothing(rig: &Rig) {
     assert!(rig.daemon.cli().usage(&[]).is_empty());
 }
 
-on_every_engine!(a_deleted_one_is_told_of, one_that_was_not_created_holds_nothing);
+on_every_engine!(a_deleted_one_is_told_of; create_apart: one_that_was_not_created_holds_nothing);
