@@ -22,6 +22,9 @@ use zeroize::Zeroizing;
 /// The longest answer that is read: 1,024 values of 64 KiB and their names.
 const MOST_BYTES: usize = 72 << 20;
 
+mod streaming;
+
+pub use streaming::{Streaming, open_stream, stream_on};
 /// Whom the kernel names in the place of a user whom our user namespace doesn't know (`overflowuid`, `user_namespaces(7)`).
 const UNKNOWN: u32 = 65534;
 
@@ -95,13 +98,23 @@ fn http_request<Q: Message>(
     message: &Q,
 ) -> Request<Full<Bytes>> {
     // The message may carry a value: its bytes are wiped when the body is dropped.
-    let body = Bytes::from_owner(Zeroizing::new(message.encode_to_vec()));
+    request_of(host, method, headers, "application/proto", Zeroizing::new(message.encode_to_vec()))
+}
+
+fn request_of(
+    host: HeaderValue,
+    method: &'static str,
+    headers: &[(HeaderName, HeaderValue)],
+    content: &'static str,
+    body: Zeroizing<Vec<u8>>,
+) -> Request<Full<Bytes>> {
+    let body = Bytes::from_owner(body);
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(method);
     let all = request.headers_mut();
     all.insert(header::HOST, host);
-    all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/proto"));
+    all.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     all.insert("connect-protocol-version", HeaderValue::from_static("1"));
     all.extend(headers.iter().cloned());
     request

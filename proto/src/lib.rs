@@ -49,6 +49,13 @@ pub mod messages {
         }
         /// Package `namespace.cloud`.
         pub mod cloud {
+            /// Package `namespace.cloud.compute`.
+            pub mod compute {
+                /// Package `namespace.cloud.compute.v1beta`.
+                pub mod v1beta {
+                    include!("gen/messages/namespace.cloud.compute.v1beta.rs");
+                }
+            }
             /// Package `namespace.cloud.iam`.
             pub mod iam {
                 /// Package `namespace.cloud.iam.v1beta`.
@@ -83,6 +90,10 @@ pub mod services {
     #[cfg(feature = "reflection")]
     pub mod reflection_v1 {
         include!("gen/services/grpc.reflection.v1.rs");
+    }
+    /// Package `namespace.cloud.compute.v1beta`.
+    pub mod compute_v1beta {
+        include!("gen/services/namespace.cloud.compute.v1beta.rs");
     }
     /// Package `namespace.cloud.iam.v1beta`.
     pub mod iam_v1beta {

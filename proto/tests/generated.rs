@@ -14,10 +14,11 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 8] = [
+const PROTOS: [&str; 9] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
+    "namespace/cloud/compute/v1beta/compute.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
     "ampoule/v1/usage.proto",
@@ -26,7 +27,8 @@ const PROTOS: [&str; 8] = [
 ];
 
 /// Fields that carry a secret's value, or a token: decoded into a type that is wiped on drop and has a redacted `Debug`.
-const SECRET_FIELDS: [&str; 5] = [
+const SECRET_FIELDS: [&str; 6] = [
+    ".namespace.cloud.compute.v1beta.EnvironmentVariable.value",
     ".namespace.cloud.iam.v1beta.CreateRevokableTokenResponse.bearer_token",
     ".namespace.cloud.vault.v1beta.CreateObjectRequest.value",
     ".namespace.cloud.vault.v1beta.UpdateObjectRequest.new_value",
