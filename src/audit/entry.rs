@@ -5,8 +5,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::authz::{Action, Permission, ResourceType};
 use crate::domain::{
-    Caller, Container, FilePath, Identity, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId, TokenName, VaultId,
-    Version,
+    Caller, Container, FilePath, Identity, InstanceId, ObjectId, Origin, Peer, RequestId, Timestamp, TokenId,
+    TokenName, VaultId, Version,
 };
 
 /// One access, before the log has given it a time and a place.
@@ -90,6 +90,8 @@ pub enum Subject {
     },
     /// A token.
     Token(TokenId),
+    /// An instance.
+    Instance(InstanceId),
     /// One of the vault's own keys: its name, never the key.
     Key(String),
 }
@@ -99,7 +101,7 @@ impl Subject {
     pub fn version(&self) -> Option<Version> {
         match self {
             Self::Object { version, .. } => *version,
-            Self::Token(_) | Self::Key(_) => None,
+            Self::Token(_) | Self::Instance(_) | Self::Key(_) => None,
         }
     }
 }
@@ -165,6 +167,8 @@ pub struct Attributes {
     pub injection: Option<RequestId>,
     /// What a new token is.
     pub token: Option<TokenFacts>,
+    /// What a command was run or an instance ended for.
+    pub reason: Option<String>,
 }
 
 /// What the log keeps of a new token.
@@ -219,7 +223,7 @@ impl Entry {
         let opening = matches!(self.action, Event::Access(Action::Reveal | Action::Inject | Action::InjectExec));
         match self.subject.as_ref().filter(|_| opening && self.outcome == Outcome::Ok)? {
             Subject::Object { id, version } => Some((id, (*version)?)),
-            Subject::Token(_) | Subject::Key(_) => None,
+            Subject::Token(_) | Subject::Instance(_) | Subject::Key(_) => None,
         }
     }
 }
@@ -288,6 +292,7 @@ impl Serialize for Target<'_> {
                 }
             }
             Some(Subject::Token(id)) => map.serialize_entry("id", id.as_str())?,
+            Some(Subject::Instance(id)) => map.serialize_entry("id", id.as_str())?,
             Some(Subject::Key(name)) => map.serialize_entry("id", name)?,
             None => {}
         }
@@ -319,6 +324,9 @@ impl Serialize for Written<'_> {
             map.serialize_entry("name", name.as_str())?;
             expires_at.map_or(Ok(()), |at| map.serialize_entry("expires_at", &at))?;
             map.serialize_entry("grants", &permissions.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        }
+        if let Some(reason) = &self.attributes.reason {
+            map.serialize_entry("reason", reason)?;
         }
         if let Some(container) = &self.attributes.container {
             let texts = [

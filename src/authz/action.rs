@@ -30,13 +30,25 @@ pub enum Action {
     ListTokens,
     /// End a token.
     RevokeToken,
+    /// Start an instance.
+    CreateInstance,
+    /// Read an instance's state and what its containers print.
+    DescribeInstance,
+    /// Read the state of many.
+    ListInstances,
+    /// Change how long an instance lives, or whether it runs.
+    UpdateInstance,
+    /// Run a command in an instance, and read or write its files.
+    ExecInstance,
+    /// End an instance.
+    DestroyInstance,
     /// Show a token, to be taken for its holder. Nobody needs a grant for it, and none can name it.
     Authenticate,
 }
 
 impl Action {
     /// Every action that a grant can name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Create,
         Self::Update,
         Self::Describe,
@@ -48,6 +60,12 @@ impl Action {
         Self::CreateToken,
         Self::ListTokens,
         Self::RevokeToken,
+        Self::CreateInstance,
+        Self::DescribeInstance,
+        Self::ListInstances,
+        Self::UpdateInstance,
+        Self::ExecInstance,
+        Self::DestroyInstance,
     ];
 
     /// What it is done to.
@@ -55,22 +73,37 @@ impl Action {
         match self {
             Self::ListAudit => ResourceType::AuditLog,
             Self::CreateToken | Self::ListTokens | Self::RevokeToken | Self::Authenticate => ResourceType::Token,
-            _ => ResourceType::Object,
+            Self::CreateInstance
+            | Self::DescribeInstance
+            | Self::ListInstances
+            | Self::UpdateInstance
+            | Self::ExecInstance
+            | Self::DestroyInstance => ResourceType::Instance,
+            Self::Create
+            | Self::Update
+            | Self::Describe
+            | Self::Reveal
+            | Self::List
+            | Self::Delete
+            | Self::Inject
+            | Self::InjectExec => ResourceType::Object,
         }
     }
 
     /// The name in a grant, beside the resource's type.
     pub fn verb(self) -> &'static str {
         match self {
-            Self::Create | Self::CreateToken => "create",
-            Self::Update => "update",
-            Self::Describe => "describe",
+            Self::Create | Self::CreateToken | Self::CreateInstance => "create",
+            Self::Update | Self::UpdateInstance => "update",
+            Self::Describe | Self::DescribeInstance => "describe",
             Self::Reveal => "reveal",
-            Self::List | Self::ListAudit | Self::ListTokens => "list",
+            Self::List | Self::ListAudit | Self::ListTokens | Self::ListInstances => "list",
             Self::Delete => "delete",
             Self::Inject => "inject",
             Self::InjectExec => "inject_exec",
             Self::RevokeToken => "revoke",
+            Self::ExecInstance => "exec",
+            Self::DestroyInstance => "destroy",
             Self::Authenticate => "authenticate",
         }
     }
@@ -90,6 +123,12 @@ impl Action {
             Self::CreateToken => "iam.token.create",
             Self::ListTokens => "iam.token.list",
             Self::RevokeToken => "iam.token.revoke",
+            Self::CreateInstance => "compute.instance.create",
+            Self::DescribeInstance => "compute.instance.describe",
+            Self::ListInstances => "compute.instance.list",
+            Self::UpdateInstance => "compute.instance.update",
+            Self::ExecInstance => "compute.instance.exec",
+            Self::DestroyInstance => "compute.instance.destroy",
             Self::Authenticate => "iam.token.authenticate",
         }
     }

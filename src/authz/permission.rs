@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Action;
-use crate::domain::{Label, Labels, ObjectId, TokenId};
+use crate::domain::{InstanceId, Label, Labels, ObjectId, TokenId};
 
 /// What can be done to some resources of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum ResourceType {
     AuditLog,
     /// Tokens.
     Token,
+    /// Instances.
+    Instance,
 }
 
 /// Which resources of a type.
@@ -41,6 +43,10 @@ pub enum Resource<'a> {
     NewObject(&'a Labels),
     /// A token that is there, or that is named at least.
     Token(&'a TokenId),
+    /// An instance that is there, or that is named at least; then it has no labels.
+    Instance(&'a InstanceId, Option<&'a Labels>),
+    /// An instance that is not there yet.
+    NewInstance(&'a Labels),
     /// Whichever resources of the action's type may be met: a list is cut to these afterwards.
     Some,
     /// All of the action's type together, or a new one that nothing is known of.
@@ -49,7 +55,7 @@ pub enum Resource<'a> {
 
 impl ResourceType {
     /// Every type.
-    pub const ALL: [Self; 3] = [Self::Object, Self::AuditLog, Self::Token];
+    pub const ALL: [Self; 4] = [Self::Object, Self::AuditLog, Self::Token, Self::Instance];
 
     /// The name in a grant.
     pub fn as_str(self) -> &'static str {
@@ -57,6 +63,7 @@ impl ResourceType {
             Self::Object => "vault/object",
             Self::AuditLog => "audit/log",
             Self::Token => "iam/token",
+            Self::Instance => "compute/instance",
         }
     }
 
@@ -129,7 +136,12 @@ impl Selector {
         }
         let wrong = || InvalidPermission::ResourceId { resource_type };
         match (resource_type, text.strip_prefix("label:")) {
-            (ResourceType::Object, Some(label)) => label.parse().map(Self::Label).map_err(|_| wrong()),
+            (ResourceType::Instance, None) => {
+                text.parse::<InstanceId>().map(|id| Self::Id(id.to_string())).map_err(|_| wrong())
+            }
+            (ResourceType::Object | ResourceType::Instance, Some(label)) => {
+                label.parse().map(Self::Label).map_err(|_| wrong())
+            }
             (ResourceType::Object, None) => {
                 text.parse::<ObjectId>().map(|id| Self::Id(id.to_string())).map_err(|_| wrong())
             }
@@ -146,8 +158,11 @@ impl Selector {
             (Self::All, _) | (_, Resource::Some) => true,
             (Self::Id(id), Resource::Object(object, _)) => id == object.as_str(),
             (Self::Id(id), Resource::Token(token)) => id == token.as_str(),
-            (Self::Label(label), Resource::Object(_, labels)) => labels.is_some_and(|labels| carries(label, labels)),
-            (Self::Label(label), Resource::NewObject(labels)) => carries(label, labels),
+            (Self::Id(id), Resource::Instance(instance, _)) => id == instance.as_str(),
+            (Self::Label(label), Resource::Object(_, labels) | Resource::Instance(_, labels)) => {
+                labels.is_some_and(|labels| carries(label, labels))
+            }
+            (Self::Label(label), Resource::NewObject(labels) | Resource::NewInstance(labels)) => carries(label, labels),
             _ => false,
         }
     }
@@ -205,6 +220,9 @@ impl fmt::Display for InvalidPermission {
             }
             Self::ResourceId { resource_type: ResourceType::Token } => {
                 f.write_str("resource_id selects no token: expected tok_… or *")
+            }
+            Self::ResourceId { resource_type: ResourceType::Instance } => {
+                f.write_str("resource_id selects no instance: expected inst-…, label:name=value or *")
             }
             Self::Action { resource_type } => {
                 let verbs: Vec<&str> = resource_type.actions().map(Action::verb).collect();

@@ -4,8 +4,8 @@ use super::StoreError;
 use crate::audit::{Entry, Frontier, Nodes};
 use crate::authz::{Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    ActorId, Injection, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId, TokenName,
-    VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    ActorId, Injection, Instance, InstanceId, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp,
+    TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 
@@ -68,6 +68,17 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// What the log says was done last to a token; nothing if it knows none of that id.
     fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError>;
 
+    /// An instance, whether it has ended or not.
+    fn instance(&mut self, id: &InstanceId) -> Result<Option<Instance>, StoreError>;
+
+    /// Instances, newest first: those before an id, so many at most, and those that have ended only if asked for.
+    fn instances(
+        &mut self,
+        before: Option<&InstanceId>,
+        most: u32,
+        ended_too: bool,
+    ) -> Result<Vec<Instance>, StoreError>;
+
     /// The inventory of what containers have, oldest first.
     fn injections(&mut self) -> Result<Vec<Injection>, StoreError>;
 
@@ -127,6 +138,9 @@ pub trait WriteTx: ReadTx {
 
     /// Marks a token revoked.
     fn revoke_token(&mut self, grant: &Grant, id: &TokenId, revocation: &Revocation) -> Result<(), StoreError>;
+
+    /// Stores an instance, in the place of what was stored of it before.
+    fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError>;
 
     /// Adds to the inventory.
     fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError>;

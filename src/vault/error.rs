@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::TokenRefusal;
+use super::{InstanceRefusal, TokenRefusal};
 use crate::audit::Outcome;
 use crate::authz::Denied;
 use crate::domain::{InvalidContainer, InvalidObject, ObjectId, RequestId, Timestamp, Version};
@@ -39,6 +39,9 @@ pub enum Error {
     /// It can't be done with this token.
     #[error("{0}")]
     Token(TokenRefusal),
+    /// It can't be done with this instance.
+    #[error("{0}")]
+    Instance(InstanceRefusal),
     /// What was presented is no token that counts; which of the reasons it is, only the log says.
     #[error("the bearer token is missing or not valid, or it has expired or been revoked: call with another")]
     Unauthenticated,

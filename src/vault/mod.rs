@@ -1,12 +1,14 @@
 //! The use cases: authorise, record, then open. Every way to a secret leads through here.
 
 mod checkpoint;
+mod confine;
 mod create;
 mod delete;
 mod describe;
 mod error;
 mod forward;
 mod health;
+mod instance;
 mod keys;
 mod list;
 mod load;
@@ -25,6 +27,7 @@ pub use create::NewObject;
 pub use describe::{Described, Disclosure};
 pub use error::{Error, Refusal};
 pub use forward::Forwarded;
+pub use instance::{InstancePage, InstanceRefusal, Named};
 pub use keys::{Keys, NewKeys};
 pub use log::LogPage;
 pub use prove::{Continued, Proven};
@@ -46,14 +49,21 @@ pub struct Vault {
     keys: Arc<Keys>,
     versions_kept: NonZeroU32,
     last_probe: Arc<Mutex<Option<Instant>>>,
+    confined: confine::Confined,
     processes: Arc<Processes>,
 }
 
 impl Vault {
     /// The vault on this store, with its keys.
     pub fn new(store: Store, keys: Keys, versions_kept: NonZeroU32) -> Self {
-        let processes = Arc::new(Processes::of_host());
-        Self { store, keys: Arc::new(keys), versions_kept, last_probe: Arc::default(), processes }
+        Self {
+            store,
+            keys: Arc::new(keys),
+            versions_kept,
+            last_probe: Arc::default(),
+            confined: confine::Confined::default(),
+            processes: Arc::new(Processes::of_host()),
+        }
     }
 
     /// Which vault it is.

@@ -1,5 +1,6 @@
 //! The values that a container asked for: all of them, or none.
 
+use super::confine::Confined;
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Action, Principal, Resource};
@@ -80,7 +81,7 @@ impl Vault {
     ) -> Result<Injected, Error> {
         container.check()?;
         check(&references)?;
-        let asked = Asked { principal: principal.clone(), purpose, container };
+        let asked = Asked { principal: principal.clone(), purpose, container, confined: self.confined.clone() };
         self.permit_any(&asked, &references).await?;
         let boot = self.processes.boot().to_owned();
         let ((asked, references, found), recorded) = self
@@ -167,6 +168,7 @@ struct Asked {
     principal: Principal,
     purpose: Purpose,
     container: Container,
+    confined: Confined,
 }
 
 impl Asked {
@@ -176,6 +178,9 @@ impl Asked {
             Ok((object, _)) => object,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if !self.confined.allows(&self.container.id, &reference.object, reference.version) {
+            return Ok(Err(Refusal::forbidden(&reference.object)));
+        }
         let stored = load::version(tx, &object, reference.version)?;
         Ok(stored.map(|stored| (object, stored)))
     }

@@ -3,6 +3,7 @@
 mod agree;
 mod convert;
 mod injection;
+mod instance;
 mod read;
 mod schema;
 mod state;

@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
 use super::token::{self, TOKEN_COLUMNS};
-use super::{SqliteTx, injection, state, tree};
+use super::{SqliteTx, injection, instance, state, tree};
 use crate::authz::{Token, TokenHash};
 use crate::domain::{
-    ActorId, Injection, KekId, KekState, Object, ObjectId, RequestId, RootWrap, Timestamp, TokenId, TokenName, VaultId,
-    Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    ActorId, Injection, Instance, InstanceId, KekId, KekState, Object, ObjectId, RequestId, RootWrap, Timestamp,
+    TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion, TokenMutation};
@@ -183,6 +183,19 @@ impl ReadTx for SqliteTx<'_> {
     fn last_token_mutation(&mut self, id: &TokenId) -> Result<Option<TokenMutation>, StoreError> {
         let last = self.run(|tx| state::last_change(tx, id.as_str()))?;
         Ok(last.map(|change| if change.ended { TokenMutation::Revoked } else { TokenMutation::Made }))
+    }
+
+    fn instance(&mut self, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
+        self.run(|tx| instance::find(tx, id))
+    }
+
+    fn instances(
+        &mut self,
+        before: Option<&InstanceId>,
+        most: u32,
+        ended_too: bool,
+    ) -> Result<Vec<Instance>, StoreError> {
+        self.run(|tx| instance::before(tx, before, most, ended_too))
     }
 
     fn injections(&mut self) -> Result<Vec<Injection>, StoreError> {

@@ -19,13 +19,14 @@ struct Step {
 }
 
 /// A step that has been released is never edited.
-const MIGRATIONS: [Step; 5] = [
+const MIGRATIONS: [Step; 6] = [
     Step { sql: include_str!("migrations/001.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/002.sql"), fill: tree::build },
     Step { sql: include_str!("migrations/003.sql"), fill: |_| Ok(()) },
     // What it needs beside this is checked and filled in with the vault's keys: see `state::attest`.
     Step { sql: include_str!("migrations/004.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/005.sql"), fill: |_| Ok(()) },
+    Step { sql: include_str!("migrations/006.sql"), fill: |_| Ok(()) },
 ];
 
 /// How long a statement waits for another process.

@@ -5,12 +5,12 @@ use rusqlite::params;
 use super::convert::{labels_text, number, store_error};
 use super::state::one;
 use super::token::permissions_text;
-use super::{SqliteTx, injection, state, tree};
+use super::{SqliteTx, injection, instance, state, tree};
 use crate::audit::{Change, Entry, Event, Frontier, Outcome, Subject};
 use crate::authz::{Action, Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    Injection, KekState, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId, Version,
-    VersionInfo, WrappedAuditKey, WrappedKek,
+    Injection, Instance, KekState, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId,
+    Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 use crate::store::{StoreError, WriteTx};
@@ -36,6 +36,7 @@ impl WriteTx for SqliteTx<'_> {
         let (object, version) = match &entry.subject {
             Some(Subject::Object { id, version }) => (Some(id.as_str()), version.map(number)),
             Some(Subject::Token(id)) => (Some(id.as_str()), None),
+            Some(Subject::Instance(id)) => (Some(id.as_str()), None),
             Some(Subject::Key(_)) | None => (None, None),
         };
         let (index, at, mutation) = (self.tree.size(), self.now.as_microsecond(), mutation(entry));
@@ -149,6 +150,14 @@ impl WriteTx for SqliteTx<'_> {
                 .execute(params![id.as_str(), at, by])
                 .and_then(one)
         })
+    }
+
+    fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
+        let body = instance::body(instance).map_err(|error| StoreError::Unavailable {
+            path: self.path.to_owned(),
+            reason: format!("an instance can't be written: {error}"),
+        })?;
+        self.run(|tx| instance::put(tx, instance, &body))
     }
 
     fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError> {

@@ -1,0 +1,286 @@
+//! Who may do what to instances. What becomes of their containers is not decided here.
+
+use ampoule_proto::request::Reference as SecretReference;
+
+use super::{Error, Refusal, Vault, load};
+use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
+use crate::authz::{Action, Principal, Resource};
+use crate::domain::{Caller, Identity, Instance, InstanceId, LabelFilter, Labels, RequestId, Timestamp};
+use crate::store::{ReadTx, StoreError};
+
+/// A secret that a request names, and where it does.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Such as `containers[0].env_vars[2]`.
+    pub place: String,
+    /// The variable.
+    pub variable: String,
+    /// The secret.
+    pub reference: SecretReference,
+}
+
+/// A page of instances.
+pub struct InstancePage {
+    /// Newest first.
+    pub instances: Vec<Instance>,
+    /// Where to go on.
+    pub next: Option<InstanceId>,
+}
+
+/// The most instances of one page.
+const MOST: usize = 500;
+/// How many rows are looked at together.
+const AT_ONCE: u32 = 200;
+
+impl Vault {
+    /// Keeps a new instance, if the caller may make it and may inject each secret that it names.
+    pub async fn create_instance(
+        &self,
+        principal: &Principal,
+        instance: Instance,
+        named: Vec<Named>,
+    ) -> Result<(), Error> {
+        let principal = principal.clone();
+        self.store
+            .write(move |tx| {
+                let subject = Some(Subject::Instance(instance.id.clone()));
+                let made = |outcome| entry(principal.caller(), Action::CreateInstance, subject.clone(), outcome);
+                if let Err(denied) = principal.may(Action::CreateInstance, Resource::NewInstance(&instance.labels)) {
+                    tx.append(&made(Outcome::Denied))?;
+                    return Ok(Err(Error::Denied(denied)));
+                }
+                let (refused, entries) = refused(tx, &principal, &named)?;
+                for entry in &entries {
+                    tx.append(entry)?;
+                }
+                tx.append(&made(if refused.is_empty() { Outcome::Ok } else { Outcome::Withheld }))?;
+                if refused.is_empty() {
+                    tx.put_instance(&instance)?;
+                    return Ok(Ok(()));
+                }
+                Ok(Err(Error::Unresolved(refused)))
+            })
+            .await?
+            .0
+    }
+
+    /// What a caller is told, and the log, where there is nothing to start containers with.
+    pub async fn refuse_instance(&self, principal: &Principal, labels: &Labels) -> Result<Error, Error> {
+        let (outcome, error) = match principal.may(Action::CreateInstance, Resource::NewInstance(labels)) {
+            Ok(_) => (Outcome::Failed, Error::Instance(InstanceRefusal::Off)),
+            Err(denied) => (Outcome::Denied, Error::Denied(denied)),
+        };
+        self.record(entry(principal.caller(), Action::CreateInstance, None, outcome)).await?;
+        Ok(error)
+    }
+
+    /// An instance that the caller may do this to. The attempt is recorded.
+    pub async fn permit_instance(
+        &self,
+        principal: &Principal,
+        action: Action,
+        id: &InstanceId,
+        reason: Option<String>,
+        named: Vec<Named>,
+    ) -> Result<Instance, Error> {
+        let (principal, id) = (principal.clone(), id.clone());
+        self.store
+            .write(move |tx| {
+                let found = tx.instance(&id)?;
+                let labels = found.as_ref().map(|instance| &instance.labels);
+                let permitted = principal.may(action, Resource::Instance(&id, labels));
+                let (mut outcome, mut result) = match (permitted, found) {
+                    (Err(_), _) => (Outcome::Denied, Err(Error::Instance(InstanceRefusal::Unknown { id: id.clone() }))),
+                    (Ok(_), None) => {
+                        (Outcome::Unknown, Err(Error::Instance(InstanceRefusal::Unknown { id: id.clone() })))
+                    }
+                    (Ok(_), Some(instance)) => (Outcome::Ok, Ok(instance)),
+                };
+                if result.is_ok() {
+                    let (refused, entries) = refused(tx, &principal, &named)?;
+                    for entry in &entries {
+                        tx.append(entry)?;
+                    }
+                    if !refused.is_empty() {
+                        (outcome, result) = (Outcome::Withheld, Err(Error::Unresolved(refused)));
+                    }
+                }
+                let mut entry = entry(principal.caller(), action, Some(Subject::Instance(id)), outcome);
+                entry.attributes.reason = reason;
+                tx.append(&entry)?;
+                Ok(result)
+            })
+            .await?
+            .0
+    }
+
+    /// The instances that match and may be described, newest first.
+    pub async fn list_instances(
+        &self,
+        principal: &Principal,
+        filter: LabelFilter,
+        ended_too: bool,
+        since: Option<Timestamp>,
+        before: Option<InstanceId>,
+        most: usize,
+    ) -> Result<InstancePage, Error> {
+        let grant = self.permit(principal, Action::ListInstances, Resource::Some).await?;
+        let most = if most == 0 { MOST } else { most.min(MOST) };
+        let asked = principal.clone();
+        let page = self
+            .store
+            .read(move |tx| {
+                let mut page = InstancePage { instances: Vec::new(), next: before };
+                loop {
+                    let rows = tx.instances(page.next.as_ref(), AT_ONCE, ended_too)?;
+                    let last = rows.len() < AT_ONCE as usize;
+                    for row in rows {
+                        let recent = since.is_none_or(|since| row.created_at >= since);
+                        if !recent {
+                            page.next = None;
+                            return Ok(page);
+                        }
+                        page.next = Some(row.id.clone());
+                        let resource = Resource::Instance(&row.id, Some(&row.labels));
+                        if filter.selects(&row.labels) && asked.may(Action::DescribeInstance, resource).is_ok() {
+                            page.instances.push(row);
+                        }
+                        if page.instances.len() == most {
+                            return Ok(page);
+                        }
+                    }
+                    if last {
+                        page.next = None;
+                        return Ok(page);
+                    }
+                }
+            })
+            .await?;
+        let mut listed = entry(grant.caller(), Action::ListInstances, None, Outcome::Ok);
+        listed.attributes.count = Some(page.instances.len());
+        self.record(listed).await?;
+        Ok(page)
+    }
+
+    /// Every instance that has not ended, for the daemon itself.
+    pub async fn living_instances(&self) -> Result<Vec<Instance>, Error> {
+        Ok(self
+            .store
+            .read(|tx| {
+                let (mut all, mut before) = (Vec::new(), None);
+                loop {
+                    let rows = tx.instances(before.as_ref(), AT_ONCE, false)?;
+                    let last = rows.len() < AT_ONCE as usize;
+                    before = rows.last().map(|row| row.id.clone());
+                    all.extend(rows);
+                    if last {
+                        return Ok(all);
+                    }
+                }
+            })
+            .await?)
+    }
+
+    /// An instance, for the daemon itself.
+    pub async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, Error> {
+        Ok(self.store.read(move |tx| tx.instance(&id)).await?)
+    }
+
+    /// Keeps what became of an instance; nothing if it is not there or `change` leaves it as it is. If `action` is given, it
+    /// is the daemon that did that to it, of its own accord, and that is recorded.
+    pub async fn change_instance<F>(
+        &self,
+        id: InstanceId,
+        action: Option<Action>,
+        change: F,
+    ) -> Result<Option<Instance>, Error>
+    where
+        F: FnOnce(&mut Instance, Timestamp) + Send + 'static,
+    {
+        let (changed, _) = self
+            .store
+            .write(move |tx| {
+                let Some(before) = tx.instance(&id)? else { return Ok(None) };
+                let mut after = before.clone();
+                change(&mut after, tx.now());
+                if after != before {
+                    tx.put_instance(&after)?;
+                    if let Some(action) = action {
+                        let caller = Caller { identity: Identity::Daemon, request: RequestId::new(0) };
+                        let mut entry = entry(&caller, action, Some(Subject::Instance(id)), Outcome::Ok);
+                        entry.attributes.reason = Some(after.reason.clone()).filter(|reason| !reason.is_empty());
+                        tx.append(&entry)?;
+                    }
+                }
+                Ok(Some(after))
+            })
+            .await?;
+        Ok(changed)
+    }
+}
+
+/// The secrets that can't be had, and the entries that tell of them. That they may be injected is not yet an injection: that
+/// is recorded when it happens.
+fn refused(
+    tx: &mut (impl ReadTx + ?Sized),
+    principal: &Principal,
+    named: &[Named],
+) -> Result<(Vec<(String, Refusal)>, Vec<Entry>), StoreError> {
+    let (mut refused, mut entries) = (Vec::new(), Vec::new());
+    for Named { place, variable, reference } in named {
+        let asked = load::Asked { principal, action: Action::Inject, id: &reference.object };
+        let found = match load::living(tx, &asked)? {
+            Ok((object, _)) => load::version(tx, &object, reference.version)?.map(|_| ()),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = found {
+            let subject = Subject::Object { id: reference.object.clone(), version: reference.version };
+            let mut entry = entry(principal.caller(), Action::Inject, Some(subject), refusal.outcome());
+            entry.attributes.variable = Some(variable.clone());
+            entries.push(entry);
+            refused.push((place.clone(), refusal));
+        }
+    }
+    Ok((refused, entries))
+}
+
+fn entry(caller: &Caller, action: Action, subject: Option<Subject>, outcome: Outcome) -> Entry {
+    Entry { action: action.into(), actor: Actor(caller.clone()), subject, outcome, attributes: Attributes::default() }
+}
+
+/// Why something can't be done with an instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InstanceRefusal {
+    /// There is none, or the caller may not know of it.
+    #[error("instance {id} is not known, or not to you")]
+    Unknown {
+        /// What was asked for.
+        id: InstanceId,
+    },
+    /// It is not in a state for that.
+    #[error("instance {id} is {status}: {reason}")]
+    State {
+        /// Which.
+        id: InstanceId,
+        /// How far it is.
+        status: &'static str,
+        /// What that means for the request.
+        reason: String,
+    },
+    /// It has no such container.
+    #[error("instance {id} has no container {name:?}: it has {}", known.join(", "))]
+    NoContainer {
+        /// Which.
+        id: InstanceId,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The engine could not do it.
+    #[error("{0}")]
+    Engine(String),
+    /// There is no engine.
+    #[error("this daemon starts no containers: set `instances.engine` in its settings")]
+    Off,
+}
