@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::network::{Listen, Numbers};
-use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider, grants};
+use super::{AuditSink, ConfigError, LogFormat, RootKeyProvider, grants, instances};
 
 /// The settings file, key by key.
 #[derive(Default, Deserialize)]
@@ -30,6 +30,7 @@ pub(super) struct File {
     pub(super) listen: Vec<Listen>,
     #[serde(default)]
     pub(super) limits: Numbers,
+    pub(super) instances: Option<instances::Written>,
 }
 
 #[derive(Default, Deserialize)]

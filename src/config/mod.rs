@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod flags;
 mod grants;
+mod instances;
 mod network;
 mod remote;
 mod shim;
@@ -22,6 +23,7 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
 pub use grants::Grants;
+pub use instances::{EngineName, InstanceSettings};
 pub use network::{Limits, ListenSettings, TlsSettings};
 pub use remote::{Destination, Endpoint, InvalidEndpoint, RemoteFlags, token_file};
 pub use shim::ShimSettings;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub listen: Vec<ListenSettings>,
     /// How much of everything a client may have.
     pub limits: Limits,
+    /// How containers are started, if they are.
+    pub instances: Option<InstanceSettings>,
 }
 
 /// What the root key is wrapped by.
@@ -124,6 +128,7 @@ impl Settings {
             audit_sink: sink(flags.audit_sink.or(file.audit.unwrap_or_default().sink))?,
             versions_kept: flags.versions_kept.or(file.versions_kept).unwrap_or(VERSIONS_KEPT),
             grants,
+            instances: file.instances.map(|written| written.settings(environment.program_dirs())).transpose()?,
         })
     }
 }

@@ -56,6 +56,12 @@ pub enum Error {
         /// The socket's path.
         path: PathBuf,
     },
+    /// No engine can be used.
+    #[error("containers can't be started: {reason}\nSee `instances` in the settings.")]
+    Engine {
+        /// What is wrong.
+        reason: String,
+    },
     /// An address can't be listened on.
     #[error("{address} can't be listened on: {source}\nGive listen another address, or end what uses it.")]
     Listen {

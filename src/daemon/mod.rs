@@ -1,6 +1,7 @@
 //! Composition: reads settings once, opens the vault, serves, stops.
 
 mod checkpoints;
+mod engine;
 mod error;
 mod harden;
 mod inventory;
@@ -26,11 +27,13 @@ use self::keys::{Opened, Opener};
 use self::sink::Sink;
 use self::socket::Place;
 use self::state::State;
+pub use engine::{COMMAND as AGENT_COMMAND, run_agent};
 pub use error::Error;
 
 use crate::api::{self, Server};
 use crate::authz::Policy;
 use crate::config::{Grants, Settings, TlsSettings};
+use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// Serves in the foreground until SIGTERM or SIGINT; the process's exit code.
@@ -44,6 +47,8 @@ pub fn run(settings: &Settings) -> ExitCode {
 
 fn serve(settings: &Settings) -> Result<(), Error> {
     let started = Instant::now();
+    // Before this process denies itself anything: it starts programs, which may not be denied it.
+    let agent = settings.instances.as_ref().map(engine::start).transpose()?;
     harden::process()?;
     network::raise_descriptor_limit()?;
     let network = settings.listen.iter().map(network::listen).collect::<Result<Vec<_>, _>>()?;
@@ -61,6 +66,10 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let Grants { users, groups } = settings.grants.clone();
     let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
+    let agent_socket = settings.socket.with_extension("engine");
+    let agent = agent.zip(settings.instances.as_ref());
+    let agent = agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, cpus(workers)));
+    let (_agent, host) = agent.transpose()?.unzip();
     let failed = |error| state.log_error(error);
     runtime.block_on(vault.check_log(seal, vouched)).map_err(failed)?;
     runtime.block_on(vault.keep_keys(new)).map_err(failed)?;
@@ -84,13 +93,21 @@ fn serve(settings: &Settings) -> Result<(), Error> {
             drop(name);
             notify(sd_notify::NotifyState::Stopping);
         };
+        let instances = Instances::new(vault.clone(), host);
+        let supervisor = tokio::spawn({
+            let instances = instances.clone();
+            async move { instances.supervise().await }
+        });
         let milliseconds = started.elapsed().as_millis();
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
         let limits = settings.limits.clone();
-        api::serve(Server { vault: vault.clone(), policy, limits, socket, network }, stop)
+        api::serve(Server { vault: vault.clone(), instances, policy, limits, socket, network }, stop)
             .await
             .map_err(Error::Runtime)?;
+        supervisor.abort();
+        // What it was at is seen through, or the next daemon finds it.
+        let _ = supervisor.await;
         inventory.stop().await;
         checkpoints.stop().await;
         vault.record_stop().await.map_err(failed)?;
@@ -103,6 +120,10 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     drop(vault);
     tracing::info!("stopped");
     Ok(())
+}
+
+fn cpus(workers: usize) -> u32 {
+    u32::try_from(workers).unwrap_or(u32::MAX)
 }
 
 /// What the daemon still opens once it is confined.

@@ -1,0 +1,309 @@
+//! Command lines of podman and docker, which agree in most words.
+
+use std::path::{Component, Path};
+
+use super::job::{Job, Limits, Mount, NewContainer, Setup};
+use super::{INSTANCE_LABEL, Kind, NAME_LABEL};
+
+/// The label that says which vault a container belongs to.
+const VAULT_LABEL: &str = "dev.ampoule.vault";
+
+/// A command line, and what its standard input begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invocation {
+    pub(super) arguments: Vec<String>,
+    /// All of standard input, if the job brings it.
+    pub(super) input: Option<Vec<u8>>,
+    /// Whether standard input comes from whoever asked.
+    pub(super) interactive: bool,
+}
+
+impl Setup {
+    /// The command line of a job, or why it isn't done.
+    pub(super) fn invocation(&self, job: &Job) -> Result<Invocation, String> {
+        let mut call = Invocation { arguments: self.arguments.clone(), input: None, interactive: false };
+        let filter = format!("label={VAULT_LABEL}={}", self.vault);
+        match job {
+            Job::Version => call.words(&["version", "--format", "{{.Client.Version}}"]),
+            Job::HasImage(image) => call.words(&["image", "inspect", "--format", "{{.Id}}", image]),
+            Job::Pull(image) => call.words(&["pull", image]),
+            Job::Create(container) => self.create(&mut call, container)?,
+            Job::Start(id) => call.words(&["start", id]),
+            Job::Stop { ids, seconds } => {
+                call.words(&["stop", "--time", &seconds.to_string()]);
+                call.arguments.extend_from_slice(ids);
+            }
+            Job::Remove(ids) => {
+                call.words(&["rm", "--force", "--volumes"]);
+                if self.kind == Kind::Podman {
+                    call.words(&["--time", "2"]);
+                }
+                call.arguments.extend_from_slice(ids);
+            }
+            Job::List => call.words(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]),
+            Job::Inspect(ids) => {
+                call.words(&["inspect", "--type", "container"]);
+                call.arguments.extend_from_slice(ids);
+            }
+            Job::Logs { id, follow, last } => {
+                call.words(&["logs", "--timestamps"]);
+                if *follow {
+                    call.words(&["--follow"]);
+                }
+                if let Some(last) = last {
+                    call.words(&["--tail", &last.to_string()]);
+                }
+                call.words(&[id]);
+            }
+            Job::Exec { id, command, env, cwd, stdin, detach } => {
+                call.words(&["exec"]);
+                if *stdin {
+                    call.words(&["--interactive"]);
+                }
+                if *detach {
+                    call.words(&["--detach"]);
+                }
+                if !cwd.is_empty() {
+                    call.words(&["--workdir", cwd]);
+                }
+                for (name, value) in env {
+                    call.words(&["--env", &format!("{name}={value}")]);
+                }
+                call.words(&[id]);
+                call.arguments.extend_from_slice(command);
+                call.interactive = *stdin;
+            }
+            Job::CopyOut { id, path } => call.words(&["cp", &format!("{id}:{path}"), "-"]),
+            Job::CopyIn { id, path } => {
+                call.words(&["cp", "-", &format!("{id}:{path}")]);
+                call.interactive = true;
+            }
+            Job::RemoveVolumes(names) => {
+                call.words(&["volume", "rm", "--force"]);
+                call.arguments.extend_from_slice(names);
+            }
+        }
+        Ok(call)
+    }
+
+    fn create(&self, call: &mut Invocation, container: &NewContainer) -> Result<(), String> {
+        self.limits.check(container)?;
+        if self.kind == Kind::Podman {
+            call.words(&["--runtime", &self.runtime]);
+        }
+        call.words(&["create", "--pull", "never"]);
+        if self.kind == Kind::Docker {
+            call.words(&["--runtime", &self.runtime]);
+        }
+        let label = |name: &str, value: &str| format!("{name}={value}");
+        call.words(&["--label", &label(VAULT_LABEL, &self.vault)]);
+        call.words(&["--label", &label(INSTANCE_LABEL, &container.instance)]);
+        call.words(&["--label", &label(NAME_LABEL, &container.name)]);
+        call.words(&["--name", &format!("{}-{}", container.instance, container.name)]);
+        call.words(&["--hostname", &container.name]);
+        call.environment(&container.env);
+        if container.host_network {
+            call.words(&["--network", "host"]);
+        }
+        for port in &container.ports {
+            call.words(&["--publish", &format!("127.0.0.1::{}", port.container)]);
+        }
+        call.powers(container, &self.limits);
+        for mount in &container.mounts {
+            call.words(&["--mount", &mount_option(mount)]);
+        }
+        if let Some(cpus) = container.cpus {
+            call.words(&["--cpus", &cpus.to_string()]);
+        }
+        if let Some(memory) = container.memory {
+            call.words(&["--memory", &format!("{memory}m")]);
+        }
+        if !container.cwd.is_empty() {
+            call.words(&["--workdir", &container.cwd]);
+        }
+        if let Some(entrypoint) = &container.entrypoint {
+            call.words(&["--entrypoint", entrypoint]);
+        }
+        call.words(&[&container.image]);
+        call.arguments.extend_from_slice(&container.args);
+        Ok(())
+    }
+}
+
+impl Invocation {
+    fn words(&mut self, words: &[&str]) {
+        self.arguments.extend(words.iter().map(|word| (*word).to_owned()));
+    }
+
+    /// By a file on standard input, since everybody can read arguments; it can't hold a value of several lines.
+    fn environment(&mut self, env: &[(String, String)]) {
+        let mut file = String::new();
+        for (name, value) in env {
+            if value.contains(['\n', '\r']) {
+                self.words(&["--env", &format!("{name}={value}")]);
+            } else {
+                file.push_str(&format!("{name}={value}\n"));
+            }
+        }
+        if !file.is_empty() {
+            self.words(&["--env-file", "/dev/stdin"]);
+            self.input = Some(file.into_bytes());
+        }
+    }
+
+    fn powers(&mut self, container: &NewContainer, limits: &Limits) {
+        if container.privileged {
+            self.words(&["--privileged"]);
+        }
+        for capability in &container.cap_add {
+            self.words(&["--cap-add", capability]);
+        }
+        for capability in &container.cap_drop {
+            self.words(&["--cap-drop", capability]);
+        }
+        for device in &container.devices {
+            self.words(&["--device", device]);
+        }
+        if let (Some(target), Some(source)) = (&container.engine_socket, &limits.engine_socket) {
+            self.words(&["--mount", &format!("type=bind,source={},target={target}", source.display())]);
+        }
+    }
+}
+
+fn mount_option(mount: &Mount) -> String {
+    match mount {
+        Mount::Host { source, target, readonly } => {
+            let readonly = if *readonly { ",readonly" } else { "" };
+            format!("type=bind,source={source},target={target}{readonly}")
+        }
+        Mount::Volume { name, target } => format!("type=volume,source={name},target={target}"),
+    }
+}
+
+impl Limits {
+    /// What the settings don't allow, by the request's own words.
+    pub(crate) fn check(&self, container: &NewContainer) -> Result<(), String> {
+        let refused =
+            |what: &str, key: &str| Err(format!("{what} is not allowed here: see `instances.{key}` in the settings"));
+        if container.privileged && !self.privileged {
+            return refused("privileged", "allow_privileged");
+        }
+        if !container.cap_add.is_empty() && !self.privileged {
+            return refused("cap_add", "allow_privileged");
+        }
+        if container.host_network && !self.privileged {
+            return refused("network HOST", "allow_privileged");
+        }
+        for device in &container.devices {
+            let path = device.split(':').next().unwrap_or_default();
+            if !is_below(path, &self.devices) {
+                return refused(&format!("the device {path}"), "allow_devices");
+            }
+        }
+        for mount in &container.mounts {
+            if let Mount::Host { source, .. } = mount
+                && !is_below(source, &self.host_mounts)
+            {
+                return refused(&format!("the host path {source}"), "allow_host_mounts");
+            }
+        }
+        if container.engine_socket.is_some() && self.engine_socket.is_none() {
+            return refused("docker_sock_path", "engine_socket");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a path is one of these or below one, also when its links are followed.
+fn is_below(path: &str, allowed: &[std::path::PathBuf]) -> bool {
+    let path = Path::new(path);
+    let plain = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    plain
+        && allowed.iter().any(|folder| {
+            let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+            real.starts_with(folder)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(kind: Kind) -> Setup {
+        Setup {
+            kind,
+            program: "/usr/bin/engine".into(),
+            arguments: Vec::new(),
+            runtime: "ampoule".to_owned(),
+            vault: "tenant_a".to_owned(),
+            limits: Limits::default(),
+        }
+    }
+
+    fn container() -> NewContainer {
+        NewContainer {
+            instance: "inst_a".to_owned(),
+            name: "web".to_owned(),
+            image: "nginx".to_owned(),
+            ..NewContainer::default()
+        }
+    }
+
+    fn line(kind: Kind, container: NewContainer) -> String {
+        setup(kind).invocation(&Job::Create(Box::new(container))).expect("allowed").arguments.join(" ")
+    }
+
+    #[test]
+    fn the_runtime_is_named_where_the_engine_wants_it() {
+        assert!(line(Kind::Podman, container()).starts_with("--runtime ampoule create --pull never "));
+        assert!(line(Kind::Docker, container()).starts_with("create --pull never --runtime ampoule "));
+    }
+
+    #[test]
+    fn values_are_not_arguments() {
+        let container = NewContainer {
+            env: vec![("A".to_owned(), "x=y #z".to_owned()), ("B".to_owned(), "1\n2".to_owned())],
+            ..container()
+        };
+        let call = setup(Kind::Podman).invocation(&Job::Create(Box::new(container))).expect("allowed");
+        assert_eq!(call.input.as_deref(), Some(&b"A=x=y #z\n"[..]));
+        assert!(!call.arguments.iter().any(|argument| argument.contains("x=y")));
+        assert!(call.arguments.iter().any(|argument| argument == "B=1\n2"));
+    }
+
+    #[test]
+    fn what_gives_power_over_the_host_is_refused_by_its_name() {
+        let cases = [
+            ("privileged", NewContainer { privileged: true, ..container() }),
+            ("cap_add", NewContainer { cap_add: vec!["SYS_ADMIN".to_owned()], ..container() }),
+            ("network HOST", NewContainer { host_network: true, ..container() }),
+            ("/dev/kvm", NewContainer { devices: vec!["/dev/kvm:/dev/kvm".to_owned()], ..container() }),
+            ("docker_sock_path", NewContainer { engine_socket: Some("/s".to_owned()), ..container() }),
+            (
+                "/etc",
+                NewContainer {
+                    mounts: vec![Mount::Host { source: "/etc".to_owned(), target: "/e".to_owned(), readonly: true }],
+                    ..container()
+                },
+            ),
+        ];
+        for (named, container) in cases {
+            let error = setup(Kind::Podman).invocation(&Job::Create(Box::new(container))).expect_err(named);
+            assert!(error.contains(named) && error.contains("instances."), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_below_what_it_leads_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (inside, link) = (folder.path().join("inside"), folder.path().join("inside/link"));
+        std::fs::create_dir(&inside).and_then(|()| std::os::unix::fs::symlink("/etc", &link)).expect("a link");
+        let allowed = [inside.clone()];
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        assert!(is_below(&text(&inside), &allowed));
+        assert!(!is_below(&text(&link), &allowed));
+        assert!(!is_below(&format!("{}/../x", text(&inside)), &allowed));
+        assert!(!is_below("relative", &allowed));
+    }
+}

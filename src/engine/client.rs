@@ -1,0 +1,151 @@
+//! The daemon's side of the agent.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::frame::{Frame, write_job};
+use super::{Found, Job, Kind};
+
+/// The longest error message of an engine that is kept.
+const MOST_WORDS: usize = 4000;
+
+/// An engine that jobs can be given to.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    kind: Kind,
+    socket: Arc<PathBuf>,
+}
+
+/// A job under way. When it is dropped, so is the job.
+pub struct Session {
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+}
+
+/// A job that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The program's exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Engine {
+    /// The engine whose agent listens there.
+    pub fn new(kind: Kind, socket: PathBuf) -> Self {
+        Self { kind, socket: Arc::new(socket) }
+    }
+
+    /// Which engine it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Starts a job.
+    pub async fn start(&self, job: &Job) -> Result<Session, EngineError> {
+        let stream = UnixStream::connect(&*self.socket).await?;
+        let (reader, mut writer) = stream.into_split();
+        write_job(job, &mut writer).await?;
+        Ok(Session { reader, writer })
+    }
+
+    /// Runs a job to its end, whatever that is.
+    pub async fn finish(&self, job: &Job) -> Result<Finished, EngineError> {
+        let mut session = self.start(job).await?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        loop {
+            match session.next().await? {
+                Frame::Stdout(data) => stdout.extend(data),
+                Frame::Stderr(data) => stderr.extend(data),
+                Frame::Exit(code) => return Ok(Finished { code, stdout, stderr }),
+                Frame::Stdin(_) | Frame::Refused(_) => {}
+            }
+        }
+    }
+
+    /// Runs a job that must succeed; what it printed.
+    pub async fn run(&self, job: &Job) -> Result<String, EngineError> {
+        let finished = self.finish(job).await?;
+        if finished.code == 0 {
+            return Ok(String::from_utf8_lossy(&finished.stdout).into_owned());
+        }
+        Err(EngineError::Failed { engine: self.kind.as_str(), code: finished.code, words: words(&finished.stderr) })
+    }
+
+    /// Every container that belongs to this vault's instances.
+    pub async fn containers(&self) -> Result<Vec<Found>, EngineError> {
+        let ids: Vec<String> = self.run(&Job::List).await?.split_whitespace().map(str::to_owned).collect();
+        self.inspect(ids).await
+    }
+
+    /// What is known of these containers; those that are gone are left out.
+    pub async fn inspect(&self, ids: Vec<String>) -> Result<Vec<Found>, EngineError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        // It fails if one of them has gone meanwhile, and tells of the others all the same.
+        let finished = self.finish(&Job::Inspect(ids)).await?;
+        super::inspect::parse(&finished.stdout)
+            .map_err(|error| EngineError::Answer { engine: self.kind.as_str(), error })
+    }
+}
+
+impl Session {
+    /// The next frame; the last is [`Frame::Exit`].
+    pub async fn next(&mut self) -> Result<Frame, EngineError> {
+        match Frame::read(&mut self.reader).await? {
+            Some(Frame::Refused(reason)) => Err(EngineError::Refused(reason)),
+            Some(frame) => Ok(frame),
+            None => Err(EngineError::Agent(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    /// Gives the program input; empty means that there is no more.
+    pub async fn send(&mut self, data: Vec<u8>) -> Result<(), EngineError> {
+        Ok(Frame::Stdin(data).write(&mut self.writer).await?)
+    }
+}
+
+/// An engine's last words, as one text of bounded length.
+fn words(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let text = text.trim();
+    let skipped = text.chars().count().saturating_sub(MOST_WORDS);
+    text.chars().skip(skipped).collect()
+}
+
+/// A job that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The settings don't allow it, or the program is not there.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine's program failed.
+    #[error("{engine} failed ({code}): {words}")]
+    Failed {
+        /// The engine.
+        engine: &'static str,
+        /// Its program's exit code.
+        code: i32,
+        /// Its words.
+        words: String,
+    },
+    /// The engine's program said something that makes no sense.
+    #[error("{engine} answered in a form that is not known: {error}")]
+    Answer {
+        /// The engine.
+        engine: &'static str,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// The agent is gone.
+    #[error("the engine's agent doesn't answer ({0}): start the daemon anew")]
+    Agent(#[from] io::Error),
+}
