@@ -9,6 +9,8 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod domain;
+pub mod engine;
+pub mod instances;
 pub mod seal;
 pub mod store;
 mod terminal;

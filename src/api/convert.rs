@@ -84,7 +84,7 @@ pub(super) fn invalid(error: impl Display) -> ConnectError {
     ConnectError::invalid_argument(error.to_string())
 }
 
-fn wire_label(label: &Label) -> WireLabel {
+pub(super) fn wire_label(label: &Label) -> WireLabel {
     WireLabel { name: label.name().to_owned(), value: label.value().to_owned() }
 }
 

@@ -3,7 +3,7 @@
 use connectrpc::{ConnectError, ErrorCode};
 
 use crate::store::StoreError;
-use crate::vault::{Error, Refusal, TokenRefusal};
+use crate::vault::{Error, InstanceRefusal, Refusal, TokenRefusal};
 
 /// A Connect error for a use case that was not done.
 pub(super) fn connect_error(error: &Error) -> ConnectError {
@@ -19,6 +19,7 @@ pub(super) fn connect_error(error: &Error) -> ConnectError {
         }
         Error::UnknownInjection { .. } => ErrorCode::NotFound,
         Error::Token(refusal) => token_code(refusal),
+        Error::Instance(refusal) => instance_code(refusal),
         Error::Unauthenticated => ErrorCode::Unauthenticated,
         Error::Store(_) => ErrorCode::Unavailable,
         Error::Key(_) => ErrorCode::Internal,
@@ -36,6 +37,14 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
             ErrorCode::FailedPrecondition
         }
         Refusal::Tampered { .. } => ErrorCode::DataLoss,
+    }
+}
+
+fn instance_code(refusal: &InstanceRefusal) -> ErrorCode {
+    match refusal {
+        InstanceRefusal::Unknown { .. } | InstanceRefusal::NoContainer { .. } => ErrorCode::NotFound,
+        InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) => ErrorCode::FailedPrecondition,
+        InstanceRefusal::Off => ErrorCode::Unimplemented,
     }
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod authenticate;
 mod body;
+mod compute;
 mod connection;
 mod convert;
 mod crowd;
@@ -34,16 +35,20 @@ pub use tls::{Tls, TlsError};
 
 use crate::authz::Principal;
 use crate::config::Limits;
+use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// Every service over one vault.
-fn services(vault: &Vault, limits: &Limits) -> ConnectRpcService {
+fn services(vault: &Vault, instances: &Instances, limits: &Limits) -> ConnectRpcService {
     let router = Router::new()
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())))
         .add_service(Arc::new(usage::UsageApi::new(vault.clone())))
         .add_service(Arc::new(token::TokenApi::new(vault.clone())))
+        .add_service(Arc::new(compute::ComputeApi::new(instances.clone())))
+        .add_service(Arc::new(compute::CommandApi::new(instances.clone())))
+        .add_service(Arc::new(compute::LogApi::new(instances.clone())))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]
     let router = router.add_service(Arc::new(reflection::ReflectionApi));

@@ -22,6 +22,7 @@ use super::tls::Tls;
 use crate::authz::{Policy, Rights};
 use crate::config::Limits;
 use crate::domain::{Origin, Peer};
+use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// How long requests under way may take to finish when the daemon stops.
@@ -31,6 +32,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Server {
     /// The vault behind the services.
     pub vault: Vault,
+    /// The instances behind them.
+    pub instances: Instances,
     /// What the processes of this host may do.
     pub policy: Policy,
     /// How much of everything.
@@ -56,11 +59,11 @@ impl NetworkListener {
 
 /// Serves until `stop` is ready, then lets the requests under way finish.
 pub async fn serve(server: Server, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let Server { vault, policy, limits, socket, network } = server;
+    let Server { vault, instances, policy, limits, socket, network } = server;
     let metrics = Arc::new(Metrics::new());
     let gate = Gate::new(&limits, Arc::clone(&metrics));
     let door = Arc::new(Door {
-        services: super::services(&vault, &limits).with_interceptor(gate),
+        services: super::services(&vault, &instances, &limits).with_interceptor(gate),
         doorkeeper: Doorkeeper::new(vault.clone()),
         bodies: Bodies::new(&limits),
         pages: Pages::new(vault, metrics),

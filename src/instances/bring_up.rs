@@ -1,0 +1,162 @@
+//! From a request to containers that run.
+
+use super::{Instances, failed, plan};
+use crate::domain::instance::{ContainerSpec, InstanceRequest, Shape};
+use crate::domain::{Instance, InstanceId, Status};
+use crate::engine::{EngineError, Job};
+use crate::vault::{Error, InstanceRefusal};
+
+/// How many of a container's last lines are told when it fails.
+const LAST_LINES: u32 = 20;
+
+impl Instances {
+    /// Makes and starts everything; whatever goes wrong is what the instance then says of itself.
+    pub(super) async fn bring_up(&self, id: InstanceId, request: InstanceRequest) {
+        let turn = self.turn(&id);
+        let _mine = turn.lock().await;
+        if let Err(error) = self.try_to_bring_up(&id, &request).await {
+            self.fail(&id, error.to_string()).await;
+        }
+    }
+
+    async fn try_to_bring_up(&self, id: &InstanceId, request: &InstanceRequest) -> Result<(), Error> {
+        let instance =
+            self.change(id, None, |instance, _| advance(instance, Status::Pending, Status::Creating)).await?;
+        if instance.status != Status::Creating {
+            return Ok(());
+        }
+        let ids = self.make(id, request, &request.containers).await?;
+        self.start(&ids).await?;
+        self.publish(id, &ids).await?;
+        self.change(id, None, |instance, _| advance(instance, Status::Creating, Status::Running)).await?;
+        self.inner.wake.notify_one();
+        Ok(())
+    }
+
+    /// More containers for an instance that runs.
+    pub(super) async fn add_to(&self, instance: Instance, specs: Vec<ContainerSpec>) -> Result<Instance, Error> {
+        let turn = self.turn(&instance.id);
+        let _mine = turn.lock().await;
+        let members: Vec<_> = specs.iter().map(plan::member).collect();
+        let shape = Shape { virtual_cpu: instance.cpus, memory_megabytes: instance.memory, machine_arch: None };
+        let request = InstanceRequest {
+            shape,
+            purpose: String::new(),
+            labels: instance.labels.clone(),
+            deadline: None,
+            containers: specs,
+            volumes: Vec::new(),
+        };
+        self.change(&instance.id, None, move |instance, _| instance.members.extend(members)).await?;
+        let made = self.make(&instance.id, &request, &request.containers).await;
+        let started = match made {
+            Ok(ids) => self.start(&ids).await.map(|()| ids),
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(ids) => self.publish(&instance.id, &ids).await,
+            Err(error) => {
+                let names: Vec<String> = request.containers.iter().map(|spec| spec.name.to_string()).collect();
+                self.take_back(&instance.id, names).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the containers, each known in the store before the next step.
+    async fn make(
+        &self,
+        id: &InstanceId,
+        request: &InstanceRequest,
+        specs: &[ContainerSpec],
+    ) -> Result<Vec<String>, Error> {
+        let engine = &self.host()?.engine;
+        for spec in specs {
+            let image = spec.image.to_string();
+            if engine.finish(&Job::HasImage(image.clone())).await.map_err(failed)?.code != 0 {
+                engine.run(&Job::Pull(image)).await.map_err(failed)?;
+            }
+        }
+        let mut ids = Vec::new();
+        for spec in specs {
+            let container = plan::container(id.as_str(), request, spec);
+            let printed = engine.run(&Job::Create(Box::new(container))).await.map_err(failed)?;
+            let container = printed.split_whitespace().last().unwrap_or_default().to_owned();
+            // Before it is started, which is when its secrets are drawn.
+            self.vault().confine(&container, plan::named(&spec.env).into_iter().map(|named| named.reference).collect());
+            let (name, known) = (spec.name.to_string(), container.clone());
+            let instance = self
+                .change(id, None, move |instance, _| {
+                    if let Some(member) = instance.members.iter_mut().find(|member| member.name == name) {
+                        member.id = Some(known);
+                    }
+                })
+                .await?;
+            ids.push(container);
+            if !matches!(instance.status, Status::Creating | Status::Running) {
+                return Err(super::state(&instance, "it was ended while it was being made"));
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn start(&self, ids: &[String]) -> Result<(), Error> {
+        let engine = &self.host()?.engine;
+        for id in ids {
+            match engine.run(&Job::Start(id.clone())).await {
+                Ok(_) => {}
+                Err(error @ EngineError::Failed { .. }) => {
+                    return Err(Error::Instance(InstanceRefusal::Engine(
+                        self.with_last_words(error.to_string(), id).await,
+                    )));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the ports are.
+    async fn publish(&self, id: &InstanceId, ids: &[String]) -> Result<Instance, Error> {
+        let found = self.host()?.engine.inspect(ids.to_vec()).await.map_err(failed)?;
+        self.change(id, None, move |instance, _| {
+            for member in &mut instance.members {
+                let Some(found) = found.iter().find(|found| member.id.as_ref() == Some(&found.id)) else { continue };
+                for port in &mut member.ports {
+                    let bound = found.ports.iter().find(|(container, ..)| *container == port.container);
+                    // What is not published is reached on the host's own network.
+                    port.host = bound.map(|(_, address, number)| (address.clone(), *number));
+                }
+            }
+        })
+        .await
+    }
+
+    /// What a container printed last, below a message.
+    pub(super) async fn with_last_words(&self, message: String, container: &str) -> String {
+        let Ok(host) = self.host() else { return message };
+        let job = Job::Logs { id: container.to_owned(), follow: false, last: Some(LAST_LINES) };
+        let Ok(finished) = host.engine.finish(&job).await else { return message };
+        let printed = [finished.stdout, finished.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed);
+        if printed.trim().is_empty() { message } else { format!("{message}\nits last lines:\n{}", printed.trim_end()) }
+    }
+
+    async fn take_back(&self, id: &InstanceId, names: Vec<String>) {
+        let taken = names.clone();
+        let before = self.vault().instance(id.clone()).await.ok().flatten();
+        let changed =
+            self.change(id, None, move |instance, _| instance.members.retain(|m| !taken.contains(&m.name))).await;
+        if let (Ok(host), Some(before), Ok(_)) = (self.host(), before, changed) {
+            let ids = before.members.into_iter().filter(|m| names.contains(&m.name)).filter_map(|m| m.id).collect();
+            self.remove_containers(&host.engine, ids).await;
+        }
+    }
+}
+
+/// To the next status, unless something else has happened to it meanwhile.
+fn advance(instance: &mut Instance, from: Status, to: Status) {
+    if instance.status == from {
+        instance.status = to;
+    }
+}

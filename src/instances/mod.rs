@@ -1,0 +1,255 @@
+//! Instances: groups of containers, from a request to their end.
+//!
+//! What there shall be is in the store; what there is the engine says. The containers carry the instance's name as a label,
+//! so that they are found again whatever happened to the daemon meanwhile.
+
+mod bring_up;
+mod end;
+mod plan;
+mod supervise;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::authz::{Action, Principal};
+use crate::domain::instance::{ContainerSpec, InstanceRequest, Variable};
+use crate::domain::{Instance, InstanceId, LabelFilter, Member, Status, Timestamp};
+use crate::engine::{Engine, EngineError, Job, Limits, Session};
+use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
+
+pub use plan::volume_name;
+
+/// How the daemon starts containers.
+#[derive(Clone)]
+pub struct Host {
+    /// The engine.
+    pub engine: Engine,
+    /// What containers may have.
+    pub limits: Limits,
+    /// How long the containers of an instance that ended by itself are kept, for their logs.
+    pub keep_ended: Duration,
+    /// The host's processors.
+    pub cpus: u32,
+}
+
+/// The instances of a vault.
+#[derive(Clone)]
+pub struct Instances {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    vault: Vault,
+    host: Option<Host>,
+    /// Told whenever an instance has changed.
+    changes: watch::Sender<()>,
+    /// Wakes the supervisor.
+    wake: Notify,
+    /// One at a time works on an instance's containers.
+    locks: Mutex<HashMap<InstanceId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// A command to run in a container.
+pub struct Exec {
+    /// The container's name; may be empty if there is one.
+    pub container: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Variables beside the container's.
+    pub env: Vec<Variable>,
+    /// Where it runs.
+    pub cwd: String,
+    /// Whether it is given input.
+    pub stdin: bool,
+    /// Whether it goes on by itself.
+    pub detach: bool,
+}
+
+impl Instances {
+    /// The instances of this vault; without an engine there can't be any.
+    pub fn new(vault: Vault, host: Option<Host>) -> Self {
+        let inner =
+            Inner { vault, host, changes: watch::Sender::new(()), wake: Notify::new(), locks: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn host(&self) -> Result<&Host, Error> {
+        self.inner.host.as_ref().ok_or(Error::Instance(InstanceRefusal::Off))
+    }
+
+    fn vault(&self) -> &Vault {
+        &self.inner.vault
+    }
+
+    /// Accepts a request, or says why not; what becomes of it is told by [`Self::changes`].
+    pub async fn create(&self, principal: &Principal, request: InstanceRequest) -> Result<Instance, Error> {
+        let Some(host) = &self.inner.host else {
+            return Err(self.vault().refuse_instance(principal, &request.labels).await?);
+        };
+        plan::check(&request, host, Timestamp::now())?;
+        let instance = plan::instance(&request, principal)?;
+        let named = request.containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
+        self.vault().create_instance(principal, instance.clone(), named).await?;
+        let (instances, id) = (self.clone(), instance.id.clone());
+        tokio::spawn(async move { instances.bring_up(id, request).await });
+        Ok(instance)
+    }
+
+    /// Starts more containers in an instance that runs, and waits for them.
+    pub async fn add(
+        &self,
+        principal: &Principal,
+        id: &InstanceId,
+        containers: Vec<ContainerSpec>,
+    ) -> Result<Vec<Member>, Error> {
+        let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
+        let named = containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
+        let instance = self.vault().permit_instance(principal, Action::CreateInstance, id, None, named).await?;
+        running(&instance)?;
+        let host = self.host()?;
+        for spec in &containers {
+            plan::check_container(spec, host)?;
+        }
+        if let Some(taken) = names.iter().find(|name| !instance.member(name).is_none_or(|_| name.is_empty())) {
+            return Err(Error::Invalid(format!("there is a container {taken:?} in instance {id} already")));
+        }
+        let this = self.clone();
+        let added = tokio::spawn(async move { this.add_to(instance, containers).await });
+        let instance =
+            added.await.map_err(|_| Error::Instance(InstanceRefusal::Engine("it was cut short".to_owned())))??;
+        Ok(instance.members.into_iter().filter(|member| names.contains(&member.name)).collect())
+    }
+
+    /// The instances that match and may be described, newest first.
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        filter: LabelFilter,
+        ended_too: bool,
+        since: Option<Timestamp>,
+        before: Option<InstanceId>,
+        most: usize,
+    ) -> Result<InstancePage, Error> {
+        self.vault().list_instances(principal, filter, ended_too, since, before, most).await
+    }
+
+    /// What is known of an instance.
+    pub async fn describe(&self, principal: &Principal, id: &InstanceId) -> Result<Instance, Error> {
+        self.vault().permit_instance(principal, Action::DescribeInstance, id, None, Vec::new()).await
+    }
+
+    /// Told whenever an instance may have changed; look with [`Self::look`].
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.inner.changes.subscribe()
+    }
+
+    /// The same as it is now, for whoever has described it before.
+    pub async fn look(&self, id: &InstanceId) -> Result<Instance, Error> {
+        let found = self.vault().instance(id.clone()).await?;
+        found.ok_or_else(|| Error::Instance(InstanceRefusal::Unknown { id: id.clone() }))
+    }
+
+    /// Moves the deadline to what `wanted` makes of now and the present one.
+    pub async fn extend(
+        &self,
+        principal: &Principal,
+        id: &InstanceId,
+        wanted: impl FnOnce(Timestamp, Option<Timestamp>) -> Result<Timestamp, Error>,
+    ) -> Result<Timestamp, Error> {
+        let instance = self.vault().permit_instance(principal, Action::UpdateInstance, id, None, Vec::new()).await?;
+        if matches!(instance.status, Status::Destroyed | Status::Destroying) {
+            return Err(state(&instance, "it can't live longer"));
+        }
+        let now = Timestamp::now();
+        let deadline = wanted(now, instance.deadline)?;
+        if deadline <= now {
+            return Err(Error::Invalid("the new deadline is not in the future".to_owned()));
+        }
+        self.change(id, None, move |instance, _| instance.deadline = Some(deadline)).await?;
+        self.inner.wake.notify_one();
+        Ok(deadline)
+    }
+
+    /// Starts a command in a container.
+    pub async fn exec(&self, principal: &Principal, id: &InstanceId, exec: Exec) -> Result<Session, Error> {
+        let named = plan::named(&exec.env);
+        let references = named.iter().map(|named| named.reference.clone()).collect();
+        let program = exec.command.first().cloned();
+        let instance = self.vault().permit_instance(principal, Action::ExecInstance, id, program, named).await?;
+        running(&instance)?;
+        let host = self.host()?;
+        let container = container_id(&instance, &exec.container)?;
+        self.vault().allow(&container, references);
+        let job = Job::Exec {
+            id: container,
+            command: exec.command,
+            env: plan::environment(&exec.env),
+            cwd: exec.cwd,
+            stdin: exec.stdin,
+            detach: exec.detach,
+        };
+        host.engine.start(&job).await.map_err(failed)
+    }
+
+    /// What the containers print: each one's name, and the job that tells it.
+    pub async fn logs(
+        &self,
+        principal: &Principal,
+        id: &InstanceId,
+        follow: bool,
+    ) -> Result<Vec<(String, Session)>, Error> {
+        let instance = self.describe(principal, id).await?;
+        let engine = &self.host()?.engine;
+        let mut sessions = Vec::new();
+        for member in &instance.members {
+            if let Some(id) = member.id.clone() {
+                let job = Job::Logs { id, follow, last: None };
+                sessions.push((member.name.clone(), engine.start(&job).await.map_err(failed)?));
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Whose turn it is to work on an instance's containers.
+    fn turn(&self, id: &InstanceId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.inner.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|other, lock| other == id || Arc::strong_count(lock) > 1);
+        locks.entry(id.clone()).or_default().clone()
+    }
+
+    async fn change<F>(&self, id: &InstanceId, action: Option<Action>, change: F) -> Result<Instance, Error>
+    where
+        F: FnOnce(&mut Instance, Timestamp) + Send + 'static,
+    {
+        let changed = self.vault().change_instance(id.clone(), action, change).await?;
+        self.inner.changes.send_replace(());
+        changed.ok_or_else(|| Error::Instance(InstanceRefusal::Unknown { id: id.clone() }))
+    }
+}
+
+fn running(instance: &Instance) -> Result<(), Error> {
+    if instance.status == Status::Running { Ok(()) } else { Err(state(instance, "it must be RUNNING for that")) }
+}
+
+fn state(instance: &Instance, reason: &str) -> Error {
+    Error::Instance(InstanceRefusal::State {
+        id: instance.id.clone(),
+        status: instance.status.as_str(),
+        reason: reason.to_owned(),
+    })
+}
+
+fn container_id(instance: &Instance, name: &str) -> Result<String, Error> {
+    let found = instance.member(name).and_then(|member| member.id.clone());
+    found.ok_or_else(|| {
+        let known = instance.members.iter().map(|member| member.name.clone()).collect();
+        Error::Instance(InstanceRefusal::NoContainer { id: instance.id.clone(), name: name.to_owned(), known })
+    })
+}
+
+fn failed(error: EngineError) -> Error {
+    Error::Instance(InstanceRefusal::Engine(error.to_string()))
+}
