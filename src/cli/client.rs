@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ampoule_proto::call::{self, Answer, CallError};
+use ampoule_proto::call::{self, Answer, CallError, Streaming};
 use buffa::Message;
 use http::{HeaderName, HeaderValue, header};
 use tokio::runtime::Runtime;
@@ -33,6 +33,16 @@ pub(super) mod method {
     pub(in crate::cli) const DESCRIBE: &str = "/namespace.cloud.vault.v1beta.VaultService/DescribeObject";
     pub(in crate::cli) const LIST: &str = "/namespace.cloud.vault.v1beta.VaultService/ListObjects";
     pub(in crate::cli) const DELETE: &str = "/namespace.cloud.vault.v1beta.VaultService/DeleteObject";
+    pub(in crate::cli) const CREATE_INSTANCE: &str = "/namespace.cloud.compute.v1beta.ComputeService/CreateInstance";
+    pub(in crate::cli) const WAIT_INSTANCE: &str = "/namespace.cloud.compute.v1beta.ComputeService/WaitInstance";
+    pub(in crate::cli) const EXTEND_INSTANCE: &str = "/namespace.cloud.compute.v1beta.ComputeService/ExtendInstance";
+    pub(in crate::cli) const DESCRIBE_INSTANCE: &str =
+        "/namespace.cloud.compute.v1beta.ComputeService/DescribeInstance";
+    pub(in crate::cli) const DESTROY_INSTANCE: &str = "/namespace.cloud.compute.v1beta.ComputeService/DestroyInstance";
+    pub(in crate::cli) const LIST_INSTANCES: &str = "/namespace.cloud.compute.v1beta.ComputeService/ListInstances";
+    pub(in crate::cli) const RUN_COMMAND: &str = "/namespace.cloud.compute.v1beta.CommandService/RunCommand";
+    pub(in crate::cli) const STREAM_LOGS: &str =
+        "/namespace.cloud.compute.v1beta.ObservabilityService/StreamInstanceLogs";
     pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
     pub(in crate::cli) const GET_CHECKPOINT: &str = "/ampoule.v1.AuditService/GetCheckpoint";
     pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";
@@ -114,6 +124,26 @@ impl Client {
     ) -> Result<A, CliError> {
         let header = (HeaderName::from_static("ampoule-metadata-only"), HeaderValue::from_static("1"));
         self.call_with(method, vec![header], request).map(|answer| answer.message)
+    }
+
+    /// Calls a method that answers by many messages, each of which is given to `take`.
+    pub(super) fn stream<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        request: &Q,
+        mut take: impl FnMut(A) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let headers: Vec<_> = self.token.iter().map(|token| (header::AUTHORIZATION, token.header())).collect();
+        runtime()?.block_on(async {
+            let mut messages: Streaming<A> = match &self.way {
+                Way::Socket(socket) => call::open_stream(socket, method, &headers, request).await?,
+                Way::Remote(remote) => remote.stream(method, &headers, request).await?,
+            };
+            while let Some(message) = messages.next().await? {
+                take(message)?;
+            }
+            Ok(())
+        })
     }
 
     fn call_with<Q: Message, A: Message>(

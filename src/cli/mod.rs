@@ -4,12 +4,16 @@
 
 mod audit;
 mod client;
+mod devbox;
 mod doctor;
 mod error;
 mod input;
+mod instance;
+mod lifetime;
 mod login;
 mod output;
 mod remote;
+mod run;
 mod run_request;
 mod runtime;
 mod serve;
@@ -57,6 +61,12 @@ enum Command {
     #[command(subcommand)]
     Tls(tls::Tls),
     RunRequest(run_request::RunRequest),
+    Run(run::Run),
+    #[command(subcommand)]
+    Instance(instance::Instance),
+    /// Start containers for the daemon, which starts this itself
+    #[command(name = crate::daemon::AGENT_COMMAND, hide = true)]
+    EngineAgent,
     #[command(subcommand)]
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
@@ -98,6 +108,9 @@ pub fn main() -> ExitCode {
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
+        Command::Run(run) => run.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Instance(instance) => instance.run(&context),
+        Command::EngineAgent => Ok(crate::daemon::run_agent()),
         Command::Runtime(runtime) => runtime.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(&context),
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ampoule_proto::call::{self, Answer, Daemon};
+use ampoule_proto::call::{self, Answer, Daemon, Streaming};
 use buffa::Message;
 use http::{HeaderName, HeaderValue};
 use rustls::pki_types::pem::PemObject;
@@ -55,11 +55,25 @@ impl Remote {
         headers: &[(HeaderName, HeaderValue)],
         request: &Q,
     ) -> Result<Answer<A>, CliError> {
-        let stream = self.connect().await?;
+        let (stream, daemon) = (self.connect().await?, self.daemon()?);
+        Ok(call::exchange(stream, &daemon, method, headers, request).await?)
+    }
+
+    /// Calls a method that answers by many messages.
+    pub(super) async fn stream<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        headers: &[(HeaderName, HeaderValue)],
+        request: &Q,
+    ) -> Result<Streaming<A>, CliError> {
+        let (stream, daemon) = (self.connect().await?, self.daemon()?);
+        Ok(call::stream_on(stream, &daemon, method, headers, request).await?)
+    }
+
+    fn daemon(&self) -> Result<Daemon, CliError> {
         let host = HeaderValue::from_str(&self.endpoint.authority());
         let host = host.map_err(|error| self.failed(io::Error::other(error)))?;
-        let daemon = Daemon { host, place: self.endpoint.to_string() };
-        Ok(call::exchange(stream, &daemon, method, headers, request).await?)
+        Ok(Daemon { host, place: self.endpoint.to_string() })
     }
 
     /// Fails if it isn't there, or isn't the one that it should be.

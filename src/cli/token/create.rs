@@ -12,11 +12,11 @@ use buffa_types::google::protobuf::Timestamp as WireTimestamp;
 use serde::Serialize;
 
 use super::super::client::{Client, method};
+use super::super::lifetime::Lifetime;
 use super::super::output::{Format, OutputFlag, print, print_json, time, visible};
 use super::super::token_file::NewTokenFile;
 use super::super::{CliError, Context};
 use super::Metadata;
-use super::lifetime::Lifetime;
 use crate::domain::Timestamp;
 
 /// Make a token, and show it this once

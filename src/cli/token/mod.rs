@@ -1,7 +1,6 @@
 //! `ampoule token …`: one file for each.
 
 mod create;
-mod lifetime;
 mod list;
 mod revoke;
 

@@ -1,4 +1,4 @@
-//! How long a token shall live.
+//! How long a token or an instance shall live.
 
 use std::fmt;
 use std::str::FromStr;

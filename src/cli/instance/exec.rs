@@ -1,0 +1,69 @@
+//! `ampoule instance exec`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ampoule_proto::messages::namespace::cloud::compute::v1beta::run_command_response::Stream;
+use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
+    Command, EnvironmentVariable, RunCommandRequest, RunCommandResponse,
+};
+use buffa::MessageField;
+
+use super::super::client::{Client, method};
+use super::super::{CliError, Context};
+
+/// Run a command in a container of an instance; the exit code is the command's
+#[derive(clap::Args)]
+pub(in crate::cli) struct Exec {
+    /// The container, where there are several
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    container: String,
+    /// Where the command runs
+    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
+    cwd: String,
+    /// A variable from a secret, beside those of the container; may be repeated
+    #[arg(long = "secret", value_name = "NAME=ID")]
+    secrets: Vec<String>,
+    /// The instance
+    #[arg(value_name = "INSTANCE")]
+    instance: String,
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    command: Vec<String>,
+}
+
+impl Exec {
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, CliError> {
+        let env_vars = self.secrets.iter().map(|text| secret(text)).collect::<Result<_, _>>()?;
+        let request = RunCommandRequest {
+            instance_id: self.instance,
+            target_container_name: self.container,
+            command: MessageField::some(Command { command: self.command, env_vars, cwd: self.cwd }),
+        };
+        run(&context.client()?, &request)
+    }
+}
+
+/// `NAME=sec_…` of a flag.
+pub(in crate::cli) fn secret(text: &str) -> Result<EnvironmentVariable, CliError> {
+    let (name, id) = text.split_once('=').ok_or_else(|| CliError::Place("--secret: expected NAME=sec_…".to_owned()))?;
+    Ok(EnvironmentVariable { name: name.to_owned(), from_secret_id: id.to_owned(), ..EnvironmentVariable::default() })
+}
+
+/// Runs a command and prints what it prints.
+pub(in crate::cli) fn run(client: &Client, request: &RunCommandRequest) -> Result<ExitCode, CliError> {
+    let mut code = None;
+    client.stream(method::RUN_COMMAND, request, |response: RunCommandResponse| {
+        let written = match response.stream.as_known() {
+            Some(Stream::STDERR) => io::stderr().write_all(&response.data),
+            _ => io::stdout().write_all(&response.data).and_then(|()| io::stdout().flush()),
+        };
+        written.map_err(CliError::Output)?;
+        if let Some(exit) = response.exit_status.into_option() {
+            code = Some(exit.exit_code);
+        }
+        Ok(())
+    })?;
+    let code = code.ok_or(CliError::Answer { what: "exit status" })?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}

@@ -1,0 +1,42 @@
+//! `ampoule instance wait`.
+
+use ampoule_proto::messages::namespace::cloud::compute::v1beta::{WaitInstanceRequest, WaitInstanceResponse};
+
+use super::super::client::{Client, method};
+use super::super::output::print;
+use super::super::{CliError, Context};
+use super::status;
+
+/// Wait until an instance runs, printing each status that it comes to
+#[derive(clap::Args)]
+pub(in crate::cli) struct Wait {
+    /// The instance
+    #[arg(value_name = "INSTANCE")]
+    instance: String,
+}
+
+impl Wait {
+    pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
+        let mut printed = Ok(());
+        until_running(&context.client()?, &self.instance, |status| printed = print(&format!("{status}\n")))?;
+        printed
+    }
+}
+
+/// Returns when it runs; an error if it never will.
+pub(in crate::cli) fn until_running(
+    client: &Client,
+    instance_id: &str,
+    mut each: impl FnMut(&str),
+) -> Result<(), CliError> {
+    let request = WaitInstanceRequest { instance_id: instance_id.to_owned(), ..WaitInstanceRequest::default() };
+    let mut last = "";
+    client.stream(method::WAIT_INSTANCE, &request, |response: WaitInstanceResponse| {
+        let now = response.metadata.into_option().map_or("", |metadata| status(metadata.status.as_known()));
+        if now != last {
+            last = now;
+            each(now);
+        }
+        Ok(())
+    })
+}
