@@ -15,8 +15,27 @@ use crate::support::wire::methods;
 const OWNER: u32 = 61001;
 const STRANGER: u32 = 61002;
 
+/// One that is not there; `instances` has those that are.
+const INSTANCE: &str = "inst-0000000000";
+
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 16] = [
+const METHODS: [(&str, &str, &str); 28] = [
+    ("namespace.cloud.compute.v1beta.ComputeService/CreateInstance", "compute.instance.create", "permission_denied"),
+    ("namespace.cloud.compute.v1beta.ComputeService/WaitInstance", "compute.instance.describe", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/WaitInstanceSync", "compute.instance.describe", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/ExtendInstance", "compute.instance.update", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/StartContainers", "compute.instance.create", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/DescribeInstance", "compute.instance.describe", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/DestroyInstance", "compute.instance.destroy", "not_found"),
+    ("namespace.cloud.compute.v1beta.ComputeService/ListInstances", "compute.instance.list", "permission_denied"),
+    ("namespace.cloud.compute.v1beta.CommandService/RunCommand", "compute.instance.exec", "not_found"),
+    ("namespace.cloud.compute.v1beta.CommandService/RunCommandSync", "compute.instance.exec", "not_found"),
+    (
+        "namespace.cloud.compute.v1beta.ObservabilityService/StreamInstanceLogs",
+        "compute.instance.describe",
+        "not_found",
+    ),
+    ("namespace.cloud.compute.v1beta.ObservabilityService/FetchInstanceLogs", "compute.instance.describe", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/CreateObject", "vault.object.create", "permission_denied"),
     ("namespace.cloud.vault.v1beta.VaultService/UpdateObject", "vault.object.update", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/DescribeObject", "vault.object.describe", "not_found"),
@@ -49,7 +68,15 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         "Resolve" => json!({ "container": { "id": "c" }, "references": [{ "name": "A", "object_id": secret }] }),
         "Report" => json!({ "injection_id": injection, "fate": "FATE_FAILED" }),
         "ListUsage" => json!({ "stale": true }),
-        "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        "CreateInstance" => json!({ "containers": [{ "image_ref": "busybox" }] }),
+        "StartContainers" => {
+            json!({ "instance_id": INSTANCE, "containers": [{ "name": "a", "image_ref": "busybox" }] })
+        }
+        "ExtendInstance" => json!({ "instance_id": INSTANCE, "extend_by": "60s" }),
+        "RunCommand" | "RunCommandSync" => json!({ "instance_id": INSTANCE, "command": { "command": ["true"] } }),
+        "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "DestroyInstance" | "StreamInstanceLogs"
+        | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
+        "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
         "GetConsistencyProof" => json!({ "old_size": "1" }),
@@ -90,6 +117,14 @@ fn every_method_is_refused_and_recorded() {
         assert_eq!(denied["actor"]["uid"], STRANGER, "{method}");
         assert_eq!(nobody.call(method, &request).expect_err(method).code, "unauthenticated", "{method}");
         last("nobody's", "iam.token.authenticate", "unknown");
+        // There is no engine here, and no instance.
+        let outcome_of_instances = if method.ends_with("/CreateInstance") { "failed" } else { "unknown" };
+        let is_about_instance = action.starts_with("compute.") && !method.ends_with("/ListInstances");
+        if is_about_instance {
+            root.call(method, &request).expect_err(method);
+            last("root's", action, outcome_of_instances);
+            continue;
+        }
         root.call(method, &request).expect(method);
         // Reading the log is the one thing that it does not hold: whoever reads to its end would never get there.
         if action != "audit.log.list" {

@@ -25,6 +25,7 @@ mod hardening;
 mod hook;
 mod inheritance;
 mod injection;
+mod instances;
 mod memory;
 mod network;
 mod packaging;

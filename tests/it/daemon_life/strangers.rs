@@ -11,12 +11,14 @@ use super::Home;
 use crate::support::process::{self, Ran};
 use crate::support::programs;
 use crate::support::rpc::{Rpc, permissions};
+use crate::support::streaming;
 use crate::support::wire::messages::revealable;
 use crate::support::wire::{Failure, methods};
 
 /// Neither root nor the daemon's user.
 const STRANGER: u32 = 12345;
 const UNKNOWN: &str = "sec_abcdefghijklmnopqrst";
+const INSTANCE: &str = "inst-0000000000";
 const UNKNOWN_TOKEN: &str = "tok_abcdefghijklmnopqrst";
 
 /// Calls as this user and its group.
@@ -24,13 +26,14 @@ fn curl(uid: u32, socket: &Path, method: &str, request: &Value) -> Ran {
     let mut command = Command::new(programs::system("setpriv", "util-linux"));
     command.arg(format!("--reuid={uid}")).arg(format!("--regid={uid}")).arg("--clear-groups").arg("--");
     command.arg(programs::system("curl", "curl")).args(["--silent", "--show-error", "--data-binary", "@-"]);
-    command.args(["--header", "content-type: application/json", "--unix-socket"]).arg(socket);
+    let (media, body) = streaming::body(method, request);
+    command.arg("--header").arg(format!("content-type: {media}")).arg("--unix-socket").arg(socket);
     command.arg(format!("http://localhost{method}")).env_clear();
-    process::run(&mut command, request.to_string().as_bytes())
+    process::run(&mut command, &body)
 }
 
 pub(super) fn call(uid: u32, socket: &Path, method: &str, request: &Value) -> Result<Value, Failure> {
-    let answer: Value = serde_json::from_slice(&curl(uid, socket, method, request).ok().stdout).expect("JSON");
+    let answer = streaming::answer(method, &curl(uid, socket, method, request).ok().stdout).expect("JSON");
     let text = |field: &str| answer[field].as_str().map(str::to_owned);
     match text("code") {
         Some(code) => Err(Failure { code, message: text("message").unwrap_or_default() }),
@@ -66,6 +69,20 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => (json!({"index": "0"}), "audit.log.list"),
         "GetConsistencyProof" => (json!({"oldSize": "1"}), "audit.log.list"),
+        "CreateInstance" => (json!({"containers": [{"imageRef": "busybox"}]}), "compute.instance.create"),
+        "StartContainers" => {
+            let containers = json!([{"name": "a", "imageRef": "busybox"}]);
+            (json!({"instanceId": INSTANCE, "containers": containers}), "compute.instance.create")
+        }
+        "ExtendInstance" => (json!({"instanceId": INSTANCE, "extendBy": "60s"}), "compute.instance.update"),
+        "RunCommand" | "RunCommandSync" => {
+            (json!({"instanceId": INSTANCE, "command": {"command": ["true"]}}), "compute.instance.exec")
+        }
+        "DestroyInstance" => (json!({"instanceId": INSTANCE}), "compute.instance.destroy"),
+        "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "StreamInstanceLogs" | "FetchInstanceLogs" => {
+            (json!({"instanceId": INSTANCE}), "compute.instance.describe")
+        }
+        "ListInstances" => (json!({}), "compute.instance.list"),
         other => panic!("what may a stranger not do with {other}? This test must know."),
     }
 }
@@ -101,6 +118,10 @@ fn every_method_refuses_a_stranger_and_records_it() {
             let (unknown, _) = refused(&home, &method, nowhere);
             let message = failure.message.replace(there, nowhere);
             assert_eq!(unknown, Failure { code: "not_found".to_owned(), message }, "{method}");
+        } else if request(&method, there).0.to_string().contains(INSTANCE) {
+            let message = format!("instance {INSTANCE} is not known, or not to you");
+            assert_eq!(failure, Failure { code: "not_found".to_owned(), message }, "{method}");
+            assert_eq!(entry["target"]["id"], INSTANCE, "{method}");
         } else {
             assert_eq!(failure.code, "permission_denied", "{method}");
             let (kind, verb) = entry["action"].as_str().and_then(|action| action.rsplit_once('.')).expect("an action");

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::process;
 use super::programs;
 use super::rpc::{Rpc, RpcError};
+use super::streaming;
 
 /// A caller on the daemon's socket.
 pub(crate) enum Caller {
@@ -41,10 +42,10 @@ fn curl(uid: u32, socket: &Path, method: &str, request: &Value) -> Result<Value,
     let mut command = Command::new(programs::system("setpriv", "util-linux"));
     command.arg(format!("--reuid={uid}")).arg(format!("--regid={uid}")).arg("--clear-groups").arg("--");
     command.arg(programs::system("curl", "curl")).args(["--silent", "--show-error", "--data-binary", "@-"]);
-    command.args(["--header", "content-type: application/json", "--unix-socket"]).arg(socket);
+    let (media, body) = streaming::body(method, request);
+    command.arg("--header").arg(format!("content-type: {media}")).arg("--unix-socket").arg(socket);
     command.arg(format!("http://localhost/{method}")).env_clear();
-    let answer = process::run(&mut command, request.to_string().as_bytes()).ok().stdout;
-    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    let answer = streaming::answer(method, &process::run(&mut command, &body).ok().stdout).expect("JSON");
     let text = |field: &str| answer[field].as_str().map(str::to_owned);
     match text("code") {
         Some(code) => Err(RpcError { code, message: text("message").unwrap_or_default() }),

@@ -20,6 +20,7 @@ pub(crate) mod rig;
 pub(crate) mod rootfs;
 pub(crate) mod rpc;
 pub(crate) mod search;
+pub(crate) mod streaming;
 pub(crate) mod terminal;
 pub(crate) mod transcript;
 pub(crate) mod wire;

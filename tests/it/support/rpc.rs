@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::streaming;
+
 const TOKENS: &str = "namespace.cloud.iam.v1beta.TokenService";
 const VAULT: &str = "namespace.cloud.vault.v1beta.VaultService";
 /// Far more than any call needs; only a hang reaches it.
@@ -57,17 +59,17 @@ impl Rpc {
 
     /// The same for a test that kills the daemon: the outer error says that no answer came.
     pub(crate) fn try_call(&mut self, method: &str, request: &Value) -> io::Result<Result<Value, RpcError>> {
-        let body = request.to_string();
+        let (media, body) = streaming::body(method, request);
         let authorization = self.authorization.as_ref().map(|text| format!("Authorization: {text}\r\n"));
         let head = format!(
-            "POST /{method} HTTP/1.1\r\nHost: ampoule\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+            "POST /{method} HTTP/1.1\r\nHost: ampoule\r\nContent-Type: {media}\r\nContent-Length: {}\r\n{}\r\n",
             body.len(),
             authorization.unwrap_or_default()
         );
-        self.stream.get_mut().write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())?;
+        self.stream.get_mut().write_all([head.as_bytes(), &body].concat().as_slice())?;
         let (status, answer) = self.answer()?;
-        let answer: Value = serde_json::from_slice(&answer)?;
-        if status == 200 {
+        let answer = streaming::answer(method, &answer)?;
+        if status == 200 && answer["code"].is_null() {
             return Ok(Ok(answer));
         }
         let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
