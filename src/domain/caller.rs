@@ -60,6 +60,11 @@ impl RequestId {
     pub fn new(number: u64) -> Self {
         Self(number)
     }
+
+    /// Its number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for RequestId {

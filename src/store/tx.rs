@@ -4,8 +4,8 @@ use super::StoreError;
 use crate::audit::{Entry, Frontier, Nodes};
 use crate::authz::{Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    ActorId, Injection, Instance, InstanceId, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp,
-    TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
+    ActorId, Container, Injection, Instance, InstanceId, Object, ObjectId, Process, RequestId, RootWrap, SealedValue,
+    Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
 
@@ -79,8 +79,8 @@ pub trait ReadTx: Nodes<Error = StoreError> {
         ended_too: bool,
     ) -> Result<Vec<Instance>, StoreError>;
 
-    /// The inventory of what containers have, oldest first.
-    fn injections(&mut self) -> Result<Vec<Injection>, StoreError>;
+    /// The inventory of what containers have: so many entries at most, those after this one in an order that is theirs alone.
+    fn injections_after(&mut self, last: Option<RequestId>, most: u32) -> Result<Vec<Injection>, StoreError>;
 
     /// One entry of the inventory.
     fn injection(&mut self, id: RequestId) -> Result<Option<Injection>, StoreError>;
@@ -142,8 +142,14 @@ pub trait WriteTx: ReadTx {
     /// Stores an instance, in the place of what was stored of it before.
     fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError>;
 
-    /// Adds to the inventory.
-    fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError>;
+    /// Adds to the inventory what the last `entries` entries of the log tell, in a run of the machine (its `boot_id`).
+    fn insert_injection(
+        &mut self,
+        id: RequestId,
+        entries: usize,
+        container: &Container,
+        boot: &str,
+    ) -> Result<(), StoreError>;
 
     /// Notes the first process of an injection's container.
     fn confirm_injection(&mut self, id: RequestId, init: Process) -> Result<(), StoreError>;

@@ -4,8 +4,8 @@ use super::confine::Confined;
 use super::{Error, Refusal, Vault, entry, load};
 use crate::audit::{Entry, Outcome};
 use crate::authz::{Action, Principal, Resource};
-use crate::domain::{ActorId, Container, FilePath, Held, Injection, Object, ObjectId, RequestId, SecretBytes, Version};
-use crate::store::{ReadTx, StoreError, StoredVersion, WriteTx};
+use crate::domain::{Container, FilePath, Object, ObjectId, RequestId, SecretBytes, Version};
+use crate::store::{ReadTx, StoreError, StoredVersion};
 
 /// One value that a container asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Vault {
         check(&references)?;
         let asked = Asked { principal: principal.clone(), purpose, container, confined: self.confined.clone() };
         self.permit_any(&asked, &references).await?;
-        let boot = self.processes.boot().to_owned();
+        let vault = self.clone();
         let ((asked, references, found), recorded) = self
             .store
             .write(move |tx| {
@@ -94,7 +94,8 @@ impl Vault {
                 }
                 // A process of a container has what that has; the inventory is of containers.
                 if complete && asked.purpose == Purpose::Create {
-                    tx.insert_injection(&asked.injection(tx, &references, &found, boot))?;
+                    let id = asked.principal.caller().request;
+                    tx.insert_injection(id, references.len(), &asked.container, vault.processes.boot())?;
                 }
                 Ok((asked, references, found))
             })
@@ -190,24 +191,6 @@ impl Asked {
             Ok((_, stored)) if complete => self.with(place, reference, Some(stored.info.version), Outcome::Ok),
             Ok((_, stored)) => self.with(place, reference, Some(stored.info.version), Outcome::Withheld),
             Err(refusal) => self.with(place, reference, reference.version, refusal.outcome()),
-        }
-    }
-
-    /// What it is given, if it can have all of it.
-    fn injection(&self, tx: &dyn WriteTx, references: &[Reference], found: &[Found], boot: String) -> Injection {
-        let held = |(r, found): (&Reference, &Found)| {
-            let version = found.as_ref().ok()?.1.info.version;
-            Some(Held { name: r.shown().to_owned(), object: r.object.clone(), version })
-        };
-        let caller = self.principal.caller();
-        Injection {
-            id: caller.request,
-            at: tx.now(),
-            actor: ActorId::of(&caller.identity),
-            container: self.container.clone(),
-            holds: references.iter().zip(found).filter_map(held).collect(),
-            boot,
-            init: None,
         }
     }
 

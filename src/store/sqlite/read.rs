@@ -198,8 +198,8 @@ impl ReadTx for SqliteTx<'_> {
         self.run(|tx| instance::before(tx, before, most, ended_too))
     }
 
-    fn injections(&mut self) -> Result<Vec<Injection>, StoreError> {
-        self.run(injection::all)
+    fn injections_after(&mut self, last: Option<RequestId>, most: u32) -> Result<Vec<Injection>, StoreError> {
+        self.run(|tx| injection::after(tx, last, most))
     }
 
     fn injection(&mut self, id: RequestId) -> Result<Option<Injection>, StoreError> {

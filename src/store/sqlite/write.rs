@@ -9,7 +9,7 @@ use super::{SqliteTx, injection, instance, state, tree};
 use crate::audit::{Change, Entry, Event, Frontier, Outcome, Subject};
 use crate::authz::{Action, Grant, Revocation, Token, TokenHash};
 use crate::domain::{
-    Injection, Instance, KekState, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId,
+    Container, Instance, KekState, Object, ObjectId, Process, RequestId, RootWrap, SealedValue, Timestamp, TokenId,
     Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
@@ -160,8 +160,17 @@ impl WriteTx for SqliteTx<'_> {
         self.run(|tx| instance::put(tx, instance, &body))
     }
 
-    fn insert_injection(&mut self, injection: &Injection) -> Result<(), StoreError> {
-        self.run(|tx| injection::insert(tx, injection))
+    fn insert_injection(
+        &mut self,
+        id: RequestId,
+        entries: usize,
+        container: &Container,
+        boot: &str,
+    ) -> Result<(), StoreError> {
+        let entries = entries as u64;
+        let entry = self.tree.size().saturating_sub(entries);
+        let new = injection::New { id, at: self.now, entry, entries, container, boot };
+        self.run(|tx| injection::insert(tx, &new))
     }
 
     fn confirm_injection(&mut self, id: RequestId, init: Process) -> Result<(), StoreError> {

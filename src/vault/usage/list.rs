@@ -57,7 +57,15 @@ impl Vault {
             None => drop(self.permit(principal, Action::Describe, Resource::Some).await?),
             Some(id) => self.permit_description(principal, id.clone()).await?,
         }
-        let (living, asked, object) = (self.living().await?, principal.clone(), filter.object.clone());
+        let mut living = Vec::new();
+        self.each_living(|injection, runs| {
+            if is_wanted(&injection, &filter) {
+                living.push((injection, runs));
+            }
+        })
+        .await?;
+        living.sort_by_key(|(injection, _)| (injection.at, injection.id.number()));
+        let (asked, object) = (principal.clone(), filter.object.clone());
         let found = self.store.read(move |tx| select(tx, &living, &asked, &filter)).await?;
         let mut listed = entry(principal.caller(), Action::Describe, object.as_ref(), None, Outcome::Ok);
         listed.attributes.count = Some(found.len());
@@ -73,12 +81,13 @@ impl Vault {
         }
         let mut versions: Vec<Version> = Vec::new();
         let mut containers = 0;
-        for (injection, _) in self.living().await? {
+        self.each_living(|injection, _| {
             let held = injection.holds.iter().filter(|held| held.object == object.id);
             let before = versions.len();
             versions.extend(held.map(|held| held.version).filter(|version| *version != object.current.version));
             containers += usize::from(versions.len() > before);
-        }
+        })
+        .await?;
         versions.sort_unstable();
         versions.dedup();
         Ok((containers > 0).then_some(StillHeld { containers, versions }))
@@ -105,7 +114,7 @@ fn select(
 ) -> Result<Vec<Usage>, StoreError> {
     let mut objects: BTreeMap<ObjectId, Option<Object>> = BTreeMap::new();
     let mut found = Vec::new();
-    for (injection, runs) in living.iter().filter(|(injection, _)| is_wanted(&injection.container, filter)) {
+    for (injection, runs) in living {
         for (id, version) in injection.versions() {
             if filter.object.as_ref().is_some_and(|wanted| wanted != id) {
                 continue;
@@ -136,7 +145,9 @@ fn select(
     Ok(found)
 }
 
-fn is_wanted(container: &Container, filter: &UsageFilter) -> bool {
+fn is_wanted(injection: &Injection, filter: &UsageFilter) -> bool {
+    let Injection { container, holds, .. } = injection;
     let named = |wanted: &String| container.name == *wanted || container.id.starts_with(wanted.as_str());
-    filter.container.as_ref().is_none_or(named)
+    let has = |wanted: &ObjectId| holds.iter().any(|held| held.object == *wanted);
+    filter.container.as_ref().is_none_or(named) && filter.object.as_ref().is_none_or(has)
 }

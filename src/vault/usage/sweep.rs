@@ -6,23 +6,34 @@ use super::processes::Seen;
 use crate::audit::{Event, Outcome};
 use crate::domain::{Caller, Identity, Injection, RequestId, Timestamp};
 
+/// How many are looked at together.
+const AT_ONCE: u32 = 200;
+
 impl Vault {
-    /// Removes from the inventory the containers that have gone, and records that; what is left, with whether it is seen
-    /// to run.
-    pub(super) async fn living(&self) -> Result<Vec<(Injection, bool)>, Error> {
-        let (mut living, mut ended) = (Vec::new(), Vec::new());
-        let now = Timestamp::now();
-        for injection in self.store.read(|tx| tx.injections()).await? {
-            match self.processes.look_for(&injection, now) {
-                Seen::Running => living.push((injection, true)),
-                Seen::Unknown => living.push((injection, false)),
-                Seen::Gone => ended.push((injection, Event::Released, Outcome::Ok)),
-                Seen::NeverReported => ended.push((injection, Event::Injected, Outcome::Unknown)),
+    /// Removes from the inventory the containers that have gone, and records that; tells of the others, with whether each is
+    /// seen to run.
+    pub(super) async fn each_living(&self, mut tell: impl FnMut(Injection, bool)) -> Result<(), Error> {
+        let (now, mut last) = (Timestamp::now(), None);
+        loop {
+            let page = self.store.read(move |tx| tx.injections_after(last, AT_ONCE)).await?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = Some(end.id);
+            let mut ended = Vec::new();
+            for injection in page {
+                match self.processes.look_for(&injection, now) {
+                    Seen::Running => tell(injection, true),
+                    Seen::Unknown => tell(injection, false),
+                    Seen::Gone => ended.push((injection, Event::Released, Outcome::Ok)),
+                    Seen::NeverReported => ended.push((injection, Event::Injected, Outcome::Unknown)),
+                }
+            }
+            if !ended.is_empty() {
+                self.remove_ended(ended).await?;
             }
         }
-        if ended.is_empty() {
-            return Ok(living);
-        }
+    }
+
+    async fn remove_ended(&self, ended: Vec<(Injection, Event, Outcome)>) -> Result<(), Error> {
         let daemon = Caller { identity: Identity::Daemon, request: RequestId::new(0) };
         self.store
             .write(move |tx| {
@@ -37,11 +48,11 @@ impl Vault {
                 Ok(())
             })
             .await?;
-        Ok(living)
+        Ok(())
     }
 
     /// Removes from the inventory the containers that have gone, and records that.
     pub async fn sweep_inventory(&self) -> Result<(), Error> {
-        self.living().await.map(drop)
+        self.each_living(|_, _| {}).await
     }
 }
