@@ -94,9 +94,10 @@ fn serve(settings: &Settings) -> Result<(), Error> {
             notify(sd_notify::NotifyState::Stopping);
         };
         let instances = Instances::new(vault.clone(), host);
+        let unfinished = instances.remember().await.map_err(failed)?;
         let supervisor = tokio::spawn({
             let instances = instances.clone();
-            async move { instances.supervise().await }
+            async move { instances.supervise(unfinished).await }
         });
         let milliseconds = started.elapsed().as_millis();
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");

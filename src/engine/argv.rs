@@ -40,7 +40,12 @@ impl Setup {
                 }
                 call.arguments.extend_from_slice(ids);
             }
-            Job::List => call.words(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]),
+            Job::List { instance } => {
+                call.words(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]);
+                if let Some(instance) = instance {
+                    call.words(&["--filter", &format!("label={INSTANCE_LABEL}={instance}")]);
+                }
+            }
             Job::Inspect(ids) => {
                 call.words(&["inspect", "--type", "container"]);
                 call.arguments.extend_from_slice(ids);

@@ -79,10 +79,15 @@ impl Engine {
         Err(EngineError::Failed { engine: self.kind.as_str(), code: finished.code, words: words(&finished.stderr) })
     }
 
-    /// Every container that belongs to this vault's instances.
-    pub async fn containers(&self) -> Result<Vec<Found>, EngineError> {
-        let ids: Vec<String> = self.run(&Job::List).await?.split_whitespace().map(str::to_owned).collect();
-        self.inspect(ids).await
+    /// The ids of all containers that belong to this vault's instances, or to one of them.
+    pub async fn ids(&self, instance: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let listed = self.run(&Job::List { instance: instance.map(str::to_owned) }).await?;
+        Ok(listed.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// The same, with what is known of them.
+    pub async fn containers(&self, instance: Option<&str>) -> Result<Vec<Found>, EngineError> {
+        self.inspect(self.ids(instance).await?).await
     }
 
     /// What is known of these containers; those that are gone are left out.

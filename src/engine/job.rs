@@ -60,7 +60,10 @@ pub enum Job {
     /// Remove containers, running or not, with their anonymous volumes.
     Remove(Vec<String>),
     /// Print the ids of all containers that belong to this vault's instances.
-    List,
+    List {
+        /// Only those of this one.
+        instance: Option<String>,
+    },
     /// Print what is known of containers, as JSON.
     Inspect(Vec<String>),
     /// Print what a container has printed, each line with its time.

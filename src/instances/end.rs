@@ -45,15 +45,14 @@ impl Instances {
     /// Every container that carries the instance's label, whether the store knows it or not.
     pub(super) async fn remove_all(&self, id: &InstanceId) -> Result<(), Error> {
         let Ok(host) = self.host() else { return Ok(()) };
-        let found = host.engine.containers().await.map_err(super::failed)?;
-        let ids: Vec<String> =
-            found.into_iter().filter(|found| found.instance == id.as_str()).map(|found| found.id).collect();
-        self.remove_containers(&host.engine, ids.clone()).await;
-        let left = host.engine.inspect(ids).await.map_err(super::failed)?;
-        match left.first() {
-            Some(left) => {
-                Err(Error::Instance(InstanceRefusal::Engine(format!("container {} can't be removed", left.id))))
-            }
+        let list = || async { host.engine.ids(Some(id.as_str())).await.map_err(super::failed) };
+        let found = list().await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.remove_containers(&host.engine, found).await;
+        match list().await?.first() {
+            Some(left) => Err(Error::Instance(InstanceRefusal::Engine(format!("container {left} can't be removed")))),
             None => Ok(()),
         }
     }

@@ -3,65 +3,109 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{Host, Instances};
 use crate::authz::Action;
 use crate::domain::{Instance, InstanceId, Status, Timestamp};
 use crate::engine::{Condition, Found};
 use crate::vault::Error;
 
-/// How often the engine is asked, if there is anything to ask about.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How soon the engine is asked again while something happens, and how late at most while nothing does: it takes a fifth of
+/// a second of a processor to answer.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
 impl Instances {
-    /// Finds what was left by an earlier daemon, then looks after everything until it is dropped.
-    pub async fn supervise(&self) {
-        let Ok(host) = self.host() else { return };
-        if let Err(error) = self.find_again().await {
-            tracing::warn!(error = error.to_string(), "the instances of an earlier daemon can't be looked after");
-        }
-        loop {
-            if let Err(error) = self.look_after(host).await {
-                tracing::warn!(error = error.to_string(), "instances can't be looked after");
+    /// What containers of an earlier daemon may be given, to be known before anybody can ask for it; and the instances that it
+    /// was at work on.
+    pub async fn remember(&self) -> Result<Vec<InstanceId>, Error> {
+        let living = self.vault().living_instances().await?;
+        for member in living.iter().flat_map(|instance| &instance.members) {
+            if let Some(id) = &member.id {
+                self.vault().confine(id, member.references.clone());
             }
+        }
+        let unfinished = living
+            .into_iter()
+            .filter(|instance| matches!(instance.status, Status::Pending | Status::Creating | Status::Destroying));
+        Ok(unfinished.map(|instance| instance.id).collect())
+    }
+
+    /// Finishes what an earlier daemon was at, then looks after everything until it is dropped.
+    pub async fn supervise(&self, mut unfinished: Vec<InstanceId>) {
+        let Ok(host) = self.host() else { return };
+        let (mut changes, mut pause) = (self.changes(), PAUSES.0);
+        loop {
+            unfinished = self.finish_up(unfinished).await;
+            let deadline = self.look_after(host).await.unwrap_or_else(|error| {
+                tracing::warn!(error = error.to_string(), "instances can't be looked after");
+                None
+            });
+            pause = if changes.has_changed().unwrap_or(false) { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+            changes.mark_unchanged();
+            let deadline =
+                deadline.map(|at| at.duration_since(Timestamp::now()).max(SignedDuration::ZERO).unsigned_abs());
             tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
+                () = tokio::time::sleep(deadline.map_or(pause, |deadline| deadline.min(pause))) => {}
                 () = self.inner.wake.notified() => {}
             }
         }
     }
 
-    /// After a start: what was under way is not any more.
-    async fn find_again(&self) -> Result<(), Error> {
-        for instance in self.vault().living_instances().await? {
-            for member in &instance.members {
-                if let Some(id) = &member.id {
-                    self.vault().confine(id, member.references.clone());
-                }
-            }
-            match instance.status {
-                Status::Pending | Status::Creating => {
-                    self.remove_all(&instance.id).await?;
-                    self.fail(&instance.id, "the daemon stopped while it was being made".to_owned()).await;
-                }
-                Status::Destroying => self.end(&instance.id, None, String::new()).await?,
-                Status::Running | Status::Suspended | Status::Error | Status::Destroyed => {}
+    /// What was under way when an earlier daemon stopped is not any more; what can't be settled yet.
+    async fn finish_up(&self, unfinished: Vec<InstanceId>) -> Vec<InstanceId> {
+        let mut left = Vec::new();
+        for id in unfinished {
+            if let Err(error) = self.settle(&id).await {
+                tracing::warn!(instance = id.as_str(), error = error.to_string(), "an instance can't be settled yet");
+                left.push(id);
             }
         }
-        Ok(())
+        left
     }
 
-    async fn look_after(&self, host: &Host) -> Result<(), Error> {
+    async fn settle(&self, id: &InstanceId) -> Result<(), Error> {
+        match self.look(id).await?.status {
+            Status::Pending | Status::Creating => {
+                self.remove_all(id).await?;
+                self.fail(id, "the daemon stopped while it was being made".to_owned()).await;
+                Ok(())
+            }
+            Status::Destroying => self.end(id, None, String::new()).await,
+            Status::Running | Status::Suspended | Status::Error | Status::Destroyed => Ok(()),
+        }
+    }
+
+    /// When the next deadline is.
+    async fn look_after(&self, host: &Host) -> Result<Option<Timestamp>, Error> {
         let now = Timestamp::now();
         let living = self.vault().living_instances().await?;
-        for instance in living.iter().filter(|instance| instance.deadline.is_some_and(|deadline| deadline <= now)) {
-            self.end(&instance.id, Some(Action::DestroyInstance), "its deadline has passed".to_owned()).await?;
-        }
-        let found = host.engine.containers().await.map_err(super::failed)?;
+        let over = living.iter().filter_map(|instance| {
+            let is_late = instance.deadline.is_some_and(|deadline| deadline <= now);
+            match instance.status {
+                // Somebody is at it, or could not: then it is tried again.
+                Status::Destroying => Some((instance, None, String::new())),
+                _ if is_late => Some((instance, Some(Action::DestroyInstance), "its deadline has passed".to_owned())),
+                _ => None,
+            }
+        });
+        let ends = over.map(|(instance, action, reason)| async move {
+            if let Err(error) = self.end(&instance.id, action, reason).await {
+                tracing::warn!(
+                    instance = instance.id.as_str(),
+                    error = error.to_string(),
+                    "an instance can't be ended"
+                );
+            }
+        });
+        futures_util::future::join_all(ends).await;
+        let found = host.engine.containers(None).await.map_err(super::failed)?;
         let known: HashMap<&str, &Found> = found.iter().map(|found| (found.id.as_str(), found)).collect();
         for instance in living.iter().filter(|instance| instance.status == Status::Running) {
             self.look_at(instance, &known).await?;
         }
-        self.sweep(host, &found, now).await
+        self.sweep(host, &found, now).await?;
+        Ok(living.iter().filter_map(|instance| instance.deadline).filter(|deadline| *deadline > now).min())
     }
 
     /// Whether one that runs still does.

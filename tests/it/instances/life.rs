@@ -74,7 +74,7 @@ fn a_deadline_is_kept_and_can_be_moved() {
     let host = Host::new();
     let request = |name: &str| json!({"name": name, "image_ref": IMAGE, "args": ["sleep", "1000"]});
     let mut soon = json!({"containers": [request("soon")]});
-    let deadline = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+    let deadline = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(12);
     soon["deadline"] = json!(deadline.to_string());
     let (soon, moved) = (id(&host.run(&soon)), {
         let mut moved = json!({"containers": [request("moved")]});
