@@ -84,6 +84,8 @@ pub enum Job {
         cwd: String,
         /// Whether it is given standard input.
         stdin: bool,
+        /// The size of its terminal, if it has one.
+        terminal: Option<Window>,
         /// Whether it goes on when nobody listens.
         detach: bool,
     },
@@ -103,6 +105,15 @@ pub enum Job {
     },
     /// Remove named volumes.
     RemoveVolumes(Vec<String>),
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Lines.
+    pub rows: u16,
+    /// Characters of a line.
+    pub columns: u16,
 }
 
 /// A container to make.

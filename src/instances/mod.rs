@@ -6,6 +6,7 @@
 mod bring_up;
 mod end;
 mod plan;
+mod sessions;
 mod supervise;
 
 use std::collections::HashMap;
@@ -17,10 +18,11 @@ use tokio::sync::{Notify, watch};
 use crate::authz::{Action, Principal};
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Variable};
 use crate::domain::{Instance, InstanceId, LabelFilter, Member, Status, Timestamp};
-use crate::engine::{Engine, EngineError, Job, Limits, Session};
+use crate::engine::{Engine, EngineError, Limits, Window};
 use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
 
 pub use plan::volume_name;
+pub use sessions::{Place, Upload};
 
 /// How the daemon starts containers.
 #[derive(Clone)]
@@ -64,6 +66,8 @@ pub struct Exec {
     pub cwd: String,
     /// Whether it is given input.
     pub stdin: bool,
+    /// The size of its terminal, and what kind it is of, if it has one.
+    pub terminal: Option<(Window, String)>,
     /// Whether it goes on by itself.
     pub detach: bool,
 }
@@ -171,46 +175,6 @@ impl Instances {
         self.change(id, None, move |instance, _| instance.deadline = Some(deadline)).await?;
         self.inner.wake.notify_one();
         Ok(deadline)
-    }
-
-    /// Starts a command in a container.
-    pub async fn exec(&self, principal: &Principal, id: &InstanceId, exec: Exec) -> Result<Session, Error> {
-        let named = plan::named(&exec.env);
-        let references = named.iter().map(|named| named.reference.clone()).collect();
-        let program = exec.command.first().cloned();
-        let instance = self.vault().permit_instance(principal, Action::ExecInstance, id, program, named).await?;
-        running(&instance)?;
-        let host = self.host()?;
-        let container = container_id(&instance, &exec.container)?;
-        self.vault().allow(&container, references);
-        let job = Job::Exec {
-            id: container,
-            command: exec.command,
-            env: plan::environment(&exec.env),
-            cwd: exec.cwd,
-            stdin: exec.stdin,
-            detach: exec.detach,
-        };
-        host.engine.start(&job).await.map_err(failed)
-    }
-
-    /// What the containers print: each one's name, and the job that tells it.
-    pub async fn logs(
-        &self,
-        principal: &Principal,
-        id: &InstanceId,
-        follow: bool,
-    ) -> Result<Vec<(String, Session)>, Error> {
-        let instance = self.describe(principal, id).await?;
-        let engine = &self.host()?.engine;
-        let mut sessions = Vec::new();
-        for member in &instance.members {
-            if let Some(id) = member.id.clone() {
-                let job = Job::Logs { id, follow, last: None };
-                sessions.push((member.name.clone(), engine.start(&job).await.map_err(failed)?));
-            }
-        }
-        Ok(sessions)
     }
 
     /// Whose turn it is to work on an instance's containers.
