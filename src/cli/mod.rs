@@ -17,6 +17,7 @@ mod run;
 mod run_request;
 mod runtime;
 mod serve;
+mod session;
 mod tls;
 mod token;
 mod token_file;

@@ -1,5 +1,6 @@
 //! `ampoule instance …`: one file for each.
 
+mod copy;
 mod create;
 mod describe;
 mod destroy;
@@ -35,6 +36,7 @@ pub(super) enum Instance {
     Wait(wait::Wait),
     Logs(logs::Logs),
     Exec(exec::Exec),
+    Copy(copy::Copy),
     Extend(extend::Extend),
     Destroy(destroy::Destroy),
 }
@@ -43,6 +45,7 @@ impl Instance {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, CliError> {
         let done = match self {
             Self::Exec(exec) => return exec.run(context),
+            Self::Copy(copy) => copy.run(context),
             Self::Create(create) => create.run(context),
             Self::List(list) => list.run(context),
             Self::Describe(describe) => describe.run(context),
