@@ -1,8 +1,10 @@
 //! Instances on a real engine: from a request to their end.
 
+mod files;
 mod life;
 mod power;
 mod restart;
+mod sessions;
 
 use std::fs;
 

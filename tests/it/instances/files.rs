@@ -1,0 +1,1 @@
+//! Files into containers and out of them.
