@@ -5,7 +5,7 @@ use crate::authz::{Action, Principal};
 use crate::domain::InstanceId;
 use crate::domain::instance::FilePath;
 use crate::engine::{Engine, Frame, Job, Session};
-use crate::vault::Error;
+use crate::vault::{Error, InstanceRefusal};
 
 /// Where in a container's files.
 pub struct Place {
@@ -71,6 +71,10 @@ impl Instances {
         let is_named = is_folder(&engine, &container, &path).await?;
         let folder = if is_named { path.as_str() } else { path.rsplit_once('/').map_or("/", |(folder, _)| folder) };
         let folder = if folder.is_empty() { "/" } else { folder }.to_owned();
+        if !is_named && !is_folder(&engine, &container, &folder).await? {
+            let reason = format!("there is no folder {folder} in the container");
+            return Err(Error::Instance(InstanceRefusal::Engine(reason)));
+        }
         let job = Job::CopyIn { id: container, path: folder.clone() };
         Ok(Upload { session: engine.start(&job).await.map_err(failed)?, folder, is_named })
     }

@@ -19,7 +19,7 @@ const STRANGER: u32 = 61002;
 const INSTANCE: &str = "inst-0000000000";
 
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 28] = [
+const METHODS: [(&str, &str, &str); 31] = [
     ("namespace.cloud.compute.v1beta.ComputeService/CreateInstance", "compute.instance.create", "permission_denied"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstance", "compute.instance.describe", "not_found"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstanceSync", "compute.instance.describe", "not_found"),
@@ -36,6 +36,9 @@ const METHODS: [(&str, &str, &str); 28] = [
         "not_found",
     ),
     ("namespace.cloud.compute.v1beta.ObservabilityService/FetchInstanceLogs", "compute.instance.describe", "not_found"),
+    ("ampoule.v1.SessionService/Attach", "compute.instance.exec", "not_found"),
+    ("ampoule.v1.SessionService/Upload", "compute.instance.exec", "not_found"),
+    ("ampoule.v1.SessionService/Download", "compute.instance.exec", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/CreateObject", "vault.object.create", "permission_denied"),
     ("namespace.cloud.vault.v1beta.VaultService/UpdateObject", "vault.object.update", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/DescribeObject", "vault.object.describe", "not_found"),
@@ -74,6 +77,8 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         }
         "ExtendInstance" => json!({ "instance_id": INSTANCE, "extend_by": "60s" }),
         "RunCommand" | "RunCommandSync" => json!({ "instance_id": INSTANCE, "command": { "command": ["true"] } }),
+        "Attach" => json!({ "start": { "instance_id": INSTANCE, "command": { "command": ["true"] } } }),
+        "Upload" | "Download" => json!({ "start": { "instance_id": INSTANCE, "path": "/a" } }),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "DestroyInstance" | "StreamInstanceLogs"
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
         "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),

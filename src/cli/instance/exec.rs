@@ -56,7 +56,7 @@ impl Exec {
                 detach: self.detach,
                 ..AttachStart::default()
             };
-            return attach(context, Attachment { start, on_terminal: self.tty });
+            return attach(context, &context.client()?, Attachment { start, on_terminal: self.tty });
         }
         let request =
             RunCommandRequest { instance_id: self.instance, target_container_name: self.container, command };

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::super::client::method;
+use super::super::client::{Client, method};
 use super::super::{CliError, Context};
 use super::{HEARTBEAT, screen};
 
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Attachment {
 }
 
 /// Runs it to its end, which is this one's too.
-pub(in crate::cli) fn attach(context: &Context, attachment: Attachment) -> Result<ExitCode, CliError> {
+pub(in crate::cli) fn attach(context: &Context, client: &Client, attachment: Attachment) -> Result<ExitCode, CliError> {
     let Attachment { mut start, on_terminal } = attachment;
     let has_input = start.stdin;
     if on_terminal {
@@ -39,7 +39,7 @@ pub(in crate::cli) fn attach(context: &Context, attachment: Attachment) -> Resul
         start.terminal = MessageField::some(Terminal { size: screen::size().into(), term });
     }
     let first = AttachRequest { content: Some(start.into()) };
-    context.client()?.duplex(method::ATTACH, &first, async |sending, answers| {
+    client.duplex(method::ATTACH, &first, async |sending, answers| {
         // Not before: until here it is the daemon that has something to say.
         let raw = (on_terminal && has_input).then(screen::Raw::begin).transpose();
         let raw = raw.map_err(|error| failed("the terminal can't be used", error))?;

@@ -166,3 +166,93 @@ fn times<R: Read>(entry: &Entry<'_, R>) -> Timestamps {
         last_modification: changed.map_or(unchanged, |tv_sec| Timespec { tv_sec, tv_nsec: 0 }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    /// An entry as no well-meant program writes it.
+    fn add(builder: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, content: &str) {
+        let mut header = Header::new_gnu();
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_mut_bytes()[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode(0o6755);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        builder.append(&header, content.as_bytes()).expect("added");
+    }
+
+    fn archive(entries: &[(EntryType, &str, &str)]) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for (kind, name, link) in entries {
+            add(&mut builder, *kind, name, link, if *kind == EntryType::Regular { "evil" } else { "" });
+        }
+        builder.into_inner().expect("an archive")
+    }
+
+    #[test]
+    fn nothing_is_written_outside_the_destination() {
+        use EntryType::{Char, Directory, Fifo, Link, Regular, Symlink};
+        for entries in [
+            &[(Regular, "a/../../stolen", "")][..],
+            &[(Regular, "../stolen", "")],
+            &[(Regular, "a/b/../../../stolen", "")],
+            &[(Regular, "/OUT/stolen", "")],
+            // Through a link that the archive has made.
+            &[(Directory, "a", ""), (Symlink, "a/link", "OUT"), (Regular, "a/link/stolen", "")],
+            &[(Directory, "a", ""), (Symlink, "a/link", "OUT/stolen"), (Directory, "a/link", ""), (Regular, "a/link/x", "")],
+            &[(Symlink, "a", "OUT"), (Regular, "a/stolen", "")],
+            &[(Symlink, "a", "OUT"), (Directory, "a/stolen", "")],
+            &[(Directory, "a", ""), (Symlink, "a/link", "OUT"), (Link, "a/hard", "a/link/kept")],
+            &[(Directory, "a", ""), (Link, "a/hard", "OUT/kept"), (Regular, "a/hard", "")],
+            &[(Directory, "a", ""), (Link, "a/hard", "../../out/kept"), (Regular, "a/hard", "")],
+            // Through one that was there.
+            &[(Directory, "a", ""), (Regular, "a/mine/stolen", "")],
+            &[(Directory, "a", ""), (Regular, "a/file", ""), (Fifo, "a/fifo", ""), (Char, "a/device", "")],
+            &[(Directory, "a", ""), (Symlink, "a/to", "OUT/kept"), (Regular, "a/to", "")],
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (out, into) = (folder.path().join("out"), folder.path().join("into"));
+            fs::create_dir_all(into.join("a")).and_then(|()| fs::create_dir(&out)).expect("folders");
+            fs::write(out.join("kept"), "good").expect("written");
+            symlink(&out, into.join("a/mine")).and_then(|()| symlink(out.join("kept"), into.join("a/file"))).expect("links");
+            let there = out.to_str().expect("UTF-8");
+            let placed: Vec<_> =
+                entries.iter().map(|(kind, name, link)| (*kind, name.replace("/OUT", there), link.replace("OUT", there))).collect();
+            let entries: Vec<_> = placed.iter().map(|(kind, name, link)| (*kind, name.as_str(), link.as_str())).collect();
+            let archive = archive(&entries);
+            for name in [Some("a".into()), None] {
+                let _ = unpack(&archive[..], &Destination::find(&into, name).expect("a destination"));
+                let found: Vec<_> = fs::read_dir(&out).expect("read").flatten().map(|entry| entry.file_name()).collect();
+                assert_eq!(found, ["kept"], "{entries:?}");
+                assert_eq!(fs::read_to_string(out.join("kept")).expect("read"), "good", "{entries:?}");
+                assert_eq!(fs::metadata(out.join("kept")).expect("kept").nlink(), 1, "{entries:?}");
+                let mut above: Vec<_> =
+                    fs::read_dir(folder.path()).expect("read").flatten().map(|entry| entry.file_name()).collect();
+                above.sort();
+                assert_eq!(above, ["into", "out"], "{entries:?}");
+                assert!(!into.join("a/fifo").exists() && !into.join("a/device").exists());
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_takes_the_place_of_another_and_has_no_powers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("file");
+        fs::write(&target, "before").expect("written");
+        let archive = archive(&[(EntryType::Regular, "there", "")]);
+        unpack(&archive[..], &Destination::find(&target, Some("there".into())).expect("a destination")).expect("unpacked");
+        assert_eq!(fs::read_to_string(&target).expect("read"), "evil");
+        assert_eq!(fs::metadata(&target).expect("there").mode() & 0o7777, 0o755);
+        let device = Destination::find(Path::new("/dev/null"), Some("there".into()));
+        assert!(device.expect_err("no file").to_string().contains("neither a file nor a folder"));
+        assert!(unpack(&archive[..300], &Destination::find(&target, None).expect("a destination")).is_err());
+    }
+}

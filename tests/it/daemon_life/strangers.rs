@@ -78,6 +78,13 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         "RunCommand" | "RunCommandSync" => {
             (json!({"instanceId": INSTANCE, "command": {"command": ["true"]}}), "compute.instance.exec")
         }
+        "Attach" => {
+            let start = json!({"instanceId": INSTANCE, "command": {"command": ["true"]}});
+            (json!({ "start": start }), "compute.instance.exec")
+        }
+        "Upload" | "Download" => {
+            (json!({"start": {"instanceId": INSTANCE, "path": "/a"}}), "compute.instance.exec")
+        }
         "DestroyInstance" => (json!({"instanceId": INSTANCE}), "compute.instance.destroy"),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "StreamInstanceLogs" | "FetchInstanceLogs" => {
             (json!({"instanceId": INSTANCE}), "compute.instance.describe")

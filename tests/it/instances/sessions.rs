@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::{Host, IMAGE, id};
@@ -13,9 +14,9 @@ fn idle() -> Value {
     json!({"name": "box", "image_ref": IMAGE, "args": ["sleep", "1000"]})
 }
 
-/// A shell of the container on a terminal, waiting for what is typed.
-fn shell(host: &Host, instance: &str, token: &[&str]) -> Terminal {
-    let args = [token, &["instance", "exec", "-i", "-t", instance, "--", "sh"]].concat();
+/// A shell of the container on a terminal, waiting for what is typed; `mark` is one of its arguments.
+fn shell(host: &Host, instance: &str, mark: &str) -> Terminal {
+    let args = ["instance", "exec", "-i", "-t", instance, "--", "sh", "-i", "-s", mark];
     let mut terminal = Terminal::start(host.cli().command(&args).env("TERM", "vt100"));
     terminal.wait_for("# ");
     terminal
@@ -37,7 +38,7 @@ fn a_shell_is_as_if_it_were_here() {
     let ran = host.cli().run(&["instance", "exec", "-i", &instance, "--", "sh", "-c", "cat; exit 5"], &much);
     assert_eq!((ran.code(), ran.err().as_str()), (5, ""));
     assert!(ran.stdout == much, "{} bytes", ran.stdout.len());
-    let mut terminal = shell(&host, &instance, &[]);
+    let mut terminal = shell(&host, &instance, "871000");
     terminal.resize(33, 99);
     terminal.write(b"tty; until [ \"$(stty size)\" = '33 99' ]; do sleep 0.1; done; echo $TERM si''zed\r");
     terminal.wait_for("vt100 sized");
@@ -65,12 +66,17 @@ fn a_shell_is_as_if_it_were_here() {
 fn who_hangs_up_leaves_nothing_running() {
     let mut host = Host::new();
     let instance = id(&host.run(&idle()));
-    let mut terminal = shell(&host, &instance, &[]);
+    let mut terminal = shell(&host, &instance, "872000");
     terminal.write(b"sleep 872001\r");
     wait_until("the command runs", || runs("872001"));
     kill_9(terminal.pid());
-    wait_until("the command and its shell are gone", || !runs("872001") && !runs("sh"));
+    wait_until("the command and its shell are gone", || !runs("872001") && !runs("872000"));
     drop(terminal);
+    let terminal = shell(&host, &instance, "872006");
+    kill(Pid::from_raw(terminal.pid().cast_signed()), Signal::SIGTERM).expect("signal");
+    let closed = terminal.close();
+    assert_eq!((closed.code, closed.is_restored), (143, true), "{}", closed.shown);
+    wait_until("its shell is gone", || !runs("872006"));
     // One that takes no input and ignores the first signal.
     for (options, seconds) in [(&["-i"][..], "872002"), (&[], "872003")] {
         let script = format!("trap '' HUP; sleep {seconds}; true");
@@ -81,14 +87,14 @@ fn who_hangs_up_leaves_nothing_running() {
         drop(job);
         wait_until("the command is gone", || !runs(seconds));
     }
-    let mut terminal = shell(&host, &instance, &[]);
+    let mut terminal = shell(&host, &instance, "872005");
     terminal.write(b"sleep 872004\r");
     wait_until("the command runs", || runs("872004"));
     host.daemon.signal(Signal::SIGTERM);
     let closed = terminal.close();
     assert!(closed.code == 1 && closed.is_restored && closed.shown.contains("is stopping"), "{}", closed.shown);
     host.daemon.wait_stopped();
-    assert!(!runs("872004"));
+    assert!(!runs("872004") && !runs("872005"));
     host.launch();
     host.destroy(&instance);
 }
