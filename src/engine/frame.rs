@@ -163,8 +163,8 @@ mod tests {
             assert_eq!(Frame::read(&mut rest).await.expect("read").as_ref(), Some(frame));
         }
         let (mut buffer, mut taken) = (BytesMut::new(), Vec::new());
-        for byte in bytes {
-            buffer.extend_from_slice(&[byte]);
+        for byte in &bytes {
+            buffer.extend_from_slice(&[*byte]);
             taken.extend(Frame::take(&mut buffer).expect("taken"));
         }
         assert_eq!(taken, frames);

@@ -58,7 +58,7 @@ fn a_shell_is_as_if_it_were_here() {
     let piped = host.cli().run(&["instance", "exec", "-i", "-t", &instance, "--", "sh"], b"");
     assert!(piped.code() == 1 && piped.err().contains("not a terminal"), "{}", piped.err());
     host.cli().run(&["instance", "exec", "-d", &instance, "--", "sleep", "871001"], b"").ok();
-    assert!(runs("871001"), "it goes on by itself");
+    wait_until("it goes on by itself", || runs("871001"));
     host.destroy(&instance);
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn answer(method: &str, bytes: &[u8]) -> serde_json::Result<Value> {
     Ok(last)
 }
 
-fn is_stream(method: &str) -> bool {
+/// Whether a method is one of these.
+pub(crate) fn is_stream(method: &str) -> bool {
     STREAMS.iter().any(|stream| method.ends_with(stream))
 }
