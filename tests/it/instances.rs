@@ -1,5 +1,6 @@
 //! Instances on a real engine: from a request to their end.
 
+mod devbox;
 mod life;
 mod power;
 mod restart;
