@@ -7,6 +7,7 @@ mod compute;
 mod connection;
 mod convert;
 mod crowd;
+mod devbox;
 mod error;
 mod gate;
 mod health;
@@ -52,6 +53,7 @@ fn services(vault: &Vault, instances: &Instances, stopping: &Stopping, limits: &
         .add_service(Arc::new(compute::ComputeApi::new(instances.clone(), stopping.clone())))
         .add_service(Arc::new(compute::CommandApi::new(instances.clone(), stopping.clone())))
         .add_service(Arc::new(compute::LogApi::new(instances.clone(), stopping.clone())))
+        .add_service(Arc::new(devbox::DevboxApi::new(instances.clone())))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]
     let router = router.add_service(Arc::new(reflection::ReflectionApi));

@@ -46,6 +46,12 @@ pub(super) mod method {
     pub(in crate::cli) const ATTACH: &str = "/ampoule.v1.SessionService/Attach";
     pub(in crate::cli) const UPLOAD: &str = "/ampoule.v1.SessionService/Upload";
     pub(in crate::cli) const DOWNLOAD: &str = "/ampoule.v1.SessionService/Download";
+    pub(in crate::cli) const CREATE_DEVBOX: &str = "/ampoule.v1.DevboxService/CreateDevbox";
+    pub(in crate::cli) const LIST_DEVBOXES: &str = "/ampoule.v1.DevboxService/ListDevboxes";
+    pub(in crate::cli) const DESCRIBE_DEVBOX: &str = "/ampoule.v1.DevboxService/DescribeDevbox";
+    pub(in crate::cli) const STOP_DEVBOX: &str = "/ampoule.v1.DevboxService/StopDevbox";
+    pub(in crate::cli) const START_DEVBOX: &str = "/ampoule.v1.DevboxService/StartDevbox";
+    pub(in crate::cli) const EXPIRE_DEVBOX: &str = "/ampoule.v1.DevboxService/ExpireDevbox";
     pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
     pub(in crate::cli) const GET_CHECKPOINT: &str = "/ampoule.v1.AuditService/GetCheckpoint";
     pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";

@@ -37,6 +37,7 @@ impl Setup {
         match job {
             Job::Version => call.words(&["version", "--format", "{{.Client.Version}}"]),
             Job::HasImage(image) => call.words(&["image", "inspect", "--format", "{{.Id}}", image]),
+            Job::ImageConfig(image) => call.words(&["image", "inspect", "--format", "{{json .Config}}", image]),
             Job::Pull(image) => call.words(&["pull", image]),
             Job::Create(container) => self.create(&mut call, container)?,
             Job::Start(id) => call.words(&["start", id]),
@@ -125,7 +126,8 @@ impl Setup {
         }
         call.powers(container, &self.limits);
         for mount in &container.mounts {
-            call.words(&["--mount", &mount_option(mount)]);
+            let (option, value) = mount_option(mount);
+            call.words(&[option, &value]);
         }
         if let Some(cpus) = container.cpus {
             call.words(&["--cpus", &cpus.to_string()]);
@@ -191,13 +193,15 @@ fn mark() -> Result<String, String> {
     Ok(format!("{:016x}", u64::from_be_bytes(random)))
 }
 
-fn mount_option(mount: &Mount) -> String {
+fn mount_option(mount: &Mount) -> (&'static str, String) {
     match mount {
         Mount::Host { source, target, readonly } => {
             let readonly = if *readonly { ",readonly" } else { "" };
-            format!("type=bind,source={source},target={target}{readonly}")
+            ("--mount", format!("type=bind,source={source},target={target}{readonly}"))
         }
-        Mount::Volume { name, target } => format!("type=volume,source={name},target={target}"),
+        Mount::Volume { name, target } => ("--mount", format!("type=volume,source={name},target={target}")),
+        // What is built there shall run: engines forbid that unless it is said.
+        Mount::Memory { target } => ("--tmpfs", format!("{target}:exec,mode=1777")),
     }
 }
 

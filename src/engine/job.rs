@@ -44,6 +44,8 @@ pub enum Job {
     Version,
     /// Tell whether an image is there, by the exit code.
     HasImage(String),
+    /// Print what an image says of the containers made of it, as JSON.
+    ImageConfig(String),
     /// Fetch an image.
     Pull(String),
     /// Make a container without starting it; its id is printed.
@@ -178,6 +180,11 @@ pub enum Mount {
     Volume {
         /// Its name.
         name: String,
+        /// Where it is in the container.
+        target: String,
+    },
+    /// A folder in memory, for everybody and for programs too, that goes when the container stops.
+    Memory {
         /// Where it is in the container.
         target: String,
     },

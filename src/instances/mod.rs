@@ -4,6 +4,7 @@
 //! so that they are found again whatever happened to the daemon meanwhile.
 
 mod bring_up;
+mod devbox;
 mod end;
 mod plan;
 mod sessions;
@@ -21,6 +22,7 @@ use crate::domain::{Instance, InstanceId, LabelFilter, Member, Status, Timestamp
 use crate::engine::{Engine, EngineError, Limits, Window};
 use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
 
+pub use devbox::Images;
 pub use plan::volume_name;
 pub use sessions::{Place, Upload};
 
@@ -35,6 +37,10 @@ pub struct Host {
     pub keep_ended: Duration,
     /// The host's processors.
     pub cpus: u32,
+    /// The host's memory in MiB.
+    pub memory: u32,
+    /// What devboxes may call their images.
+    pub images: Images,
 }
 
 /// The instances of a vault.
@@ -113,6 +119,9 @@ impl Instances {
         let named = containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
         let instance = self.vault().permit_instance(principal, Action::CreateInstance, id, None, named).await?;
         running(&instance)?;
+        if instance.devbox.is_some() {
+            return Err(Error::Invalid(format!("instance {id} is a devbox, which has one container and no other")));
+        }
         let host = self.host()?;
         for spec in &containers {
             plan::check_container(spec, host)?;

@@ -43,6 +43,11 @@ impl Instances {
                     self.remove_all(&instance.id).await?;
                     self.fail(&instance.id, "the daemon stopped while it was being made".to_owned()).await;
                 }
+                Status::Suspending => drop(self.settle(&instance.id, String::new()).await?),
+                Status::Resuming => {
+                    let reason = "the daemon stopped while it was being started";
+                    self.settle(&instance.id, reason.to_owned()).await?;
+                }
                 Status::Destroying => self.end(&instance.id, None, String::new()).await?,
                 Status::Running | Status::Suspended | Status::Error | Status::Destroyed => {}
             }
@@ -82,7 +87,11 @@ impl Instances {
                 Some(Condition::Created) => format!("container {} was stopped", member.name),
                 None => format!("container {} is gone", member.name),
             };
-            if member.is_service || condition.is_none() {
+            if instance.devbox.is_some() && condition.is_some() {
+                // Its files are there: it can be started again.
+                let ended = self.with_last_words(ended, id).await;
+                self.settle(&instance.id, ended).await?;
+            } else if member.is_service || condition.is_none() {
                 let ended = if condition.is_some() { self.with_last_words(ended, id).await } else { ended };
                 self.fail(&instance.id, ended).await;
             } else {

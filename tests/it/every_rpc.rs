@@ -19,7 +19,7 @@ const STRANGER: u32 = 61002;
 const INSTANCE: &str = "inst-0000000000";
 
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 31] = [
+const METHODS: [(&str, &str, &str); 37] = [
     ("namespace.cloud.compute.v1beta.ComputeService/CreateInstance", "compute.instance.create", "permission_denied"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstance", "compute.instance.describe", "not_found"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstanceSync", "compute.instance.describe", "not_found"),
@@ -51,6 +51,12 @@ const METHODS: [(&str, &str, &str); 31] = [
     ("ampoule.v1.InjectionService/Resolve", "vault.object.inject", "not_found"),
     ("ampoule.v1.InjectionService/Report", "vault.object.inject", "permission_denied"),
     ("ampoule.v1.UsageService/ListUsage", "vault.object.describe", "permission_denied"),
+    ("ampoule.v1.DevboxService/CreateDevbox", "compute.instance.create", "permission_denied"),
+    ("ampoule.v1.DevboxService/ListDevboxes", "compute.instance.list", "permission_denied"),
+    ("ampoule.v1.DevboxService/DescribeDevbox", "compute.instance.describe", "not_found"),
+    ("ampoule.v1.DevboxService/StopDevbox", "compute.instance.update", "not_found"),
+    ("ampoule.v1.DevboxService/StartDevbox", "compute.instance.update", "not_found"),
+    ("ampoule.v1.DevboxService/ExpireDevbox", "compute.instance.destroy", "not_found"),
     ("ampoule.v1.AuditService/ListEntries", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetCheckpoint", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetInclusionProof", "audit.log.list", "permission_denied"),
@@ -81,7 +87,9 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         "Upload" | "Download" => json!({ "start": { "instance_id": INSTANCE, "path": "/a" } }),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "DestroyInstance" | "StreamInstanceLogs"
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
-        "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        "CreateDevbox" => json!({ "spec": { "name": "box" } }),
+        "DescribeDevbox" | "StopDevbox" | "StartDevbox" | "ExpireDevbox" => json!({ "name": "box" }),
+        "ListDevboxes" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
         "GetConsistencyProof" => json!({ "old_size": "1" }),
@@ -123,8 +131,8 @@ fn every_method_is_refused_and_recorded() {
         assert_eq!(nobody.call(method, &request).expect_err(method).code, "unauthenticated", "{method}");
         last("nobody's", "iam.token.authenticate", "unknown");
         // There is no engine here, and no instance.
-        let outcome_of_instances = if method.ends_with("/CreateInstance") { "failed" } else { "unknown" };
-        let is_about_instance = action.starts_with("compute.") && !method.ends_with("/ListInstances");
+        let outcome_of_instances = if method.contains("/Create") { "failed" } else { "unknown" };
+        let is_about_instance = action.starts_with("compute.") && !method.contains("/List");
         if is_about_instance {
             root.call(method, &request).expect_err(method);
             last("root's", action, outcome_of_instances);

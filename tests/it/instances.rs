@@ -1,5 +1,7 @@
 //! Instances on a real engine: from a request to their end.
 
+mod desk;
+mod devbox;
 mod files;
 mod life;
 mod power;

@@ -26,6 +26,7 @@ use crate::vault::Error;
 use convert::{container, described, metadata};
 
 pub(super) use commands::{CommandApi, command};
+pub(super) use convert::status;
 pub(super) use logs::LogApi;
 
 /// How often a stream says that it is still there: a connection without a byte is given up.

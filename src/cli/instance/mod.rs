@@ -24,7 +24,8 @@ use super::{CliError, Context};
 use crate::domain::Timestamp;
 
 pub(super) use create::submit;
-pub(super) use exec::secret;
+pub(super) use exec::{run, secret};
+pub(super) use logs::logs;
 pub(super) use wait::until_running;
 
 /// Start containers on the daemon's host, watch them and end them
@@ -156,7 +157,7 @@ fn container(wire: AllocatedContainer) -> Container {
     Container { id: wire.id, name: wire.name, exported_port: ports.collect() }
 }
 
-fn status(status: Option<Status>) -> &'static str {
+pub(super) fn status(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::PENDING) => "PENDING",
         Some(Status::CREATING) => "CREATING",

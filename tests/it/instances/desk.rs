@@ -30,7 +30,7 @@ fn a_day_in_a_devbox() {
     assert!(screen.contains("from here") && screen.contains("/dev/pts/") && screen.contains("30 100"), "{screen}");
     // The editor has the whole screen.
     tmux.line("vi program");
-    tmux.wait_for("program");
+    tmux.wait_for("1/1 100%");
     tmux.key("i");
     tmux.line("echo edited in the box");
     tmux.key("Escape");
@@ -50,7 +50,7 @@ fn a_day_in_a_devbox() {
     tmux.wait_for("edited in the box\nstill ghp_alpha");
     tmux.key("C-d");
     tmux.wait_for("here> ");
-    tmux.line("clear; devbox download box:/workspaces/program . && cat program && devbox expire box && echo go''ne");
+    tmux.line("clear; devbox download box:/workspaces/program . && cat program && devbox expire box --force && echo go''ne");
     tmux.wait_for("gone");
     assert!(tmux.screen().contains("echo edited in the box"), "{}", tmux.screen());
     assert_eq!(host.containers(), [""; 0]);

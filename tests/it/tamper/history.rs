@@ -124,11 +124,11 @@ const REWRITES: [(&str, &str); 12] = [
     ),
     // An older vault has nothing yet that vouches for its log, or no checkpoints even.
     (
-        "DROP TABLE injections; DROP TABLE log_state; DROP TABLE last_changes; MUTATIONS; PRAGMA user_version = 3; DELETE FROM checkpoints WHERE size > FIRST",
+        "DROP TABLE instances; DROP TABLE injections; DROP TABLE log_state; DROP TABLE last_changes; MUTATIONS; PRAGMA user_version = 3; DELETE FROM checkpoints WHERE size > FIRST",
         "is missing",
     ),
     (
-        "DROP TABLE injections; DROP TABLE log_state; DROP TABLE last_changes; DROP TABLE tokens; DROP TABLE audit_keys;
+        "DROP TABLE instances; DROP TABLE injections; DROP TABLE log_state; DROP TABLE last_changes; DROP TABLE tokens; DROP TABLE audit_keys;
         DROP TABLE checkpoints; DROP TABLE tree_nodes; MUTATIONS; PRAGMA user_version = 1",
         "the key that signs checkpoints of the audit log is missing",
     ),
