@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::process::{self, Ran, wait_until};
+use super::process::{self, Ran};
 use super::programs;
+
+/// Far more than anything needs that is waited for here.
+const HANG: Duration = Duration::from_mins(1);
 
 /// A tmux of the test's own, with one pane; ended when it is dropped.
 pub(crate) struct Tmux {
@@ -19,6 +24,7 @@ impl Tmux {
         command.envs(of.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PS1", "here> ");
         command.args(["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "/bin/sh"]);
         process::run(&mut command, b"").ok();
+        tmux.line("PS1='he''re> '; clear");
         tmux.wait_for("here> ");
         tmux
     }
@@ -39,14 +45,14 @@ impl Tmux {
         self.call(&["capture-pane", "-p"]).ok().out()
     }
 
-    /// Waits until this is on the screen.
+    /// Waits until this is on the screen, whose lines have no spaces at their ends.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) {
-        let mut last = String::new();
-        wait_until(&format!("the screen shows \"{text}\""), || {
-            last = self.screen();
-            last.contains(text)
-        });
+        let started = Instant::now();
+        while !self.screen().contains(text.trim_end()) {
+            assert!(started.elapsed() < HANG, "waited in vain for \"{text}\": {}", self.screen());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn call(&self, args: &[&str]) -> Ran {
