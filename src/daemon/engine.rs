@@ -103,10 +103,8 @@ impl Waiting {
         let told = self.child.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
         told.unwrap_or(Ok(())).map_err(failed)?;
         let engine = Engine::new(self.kind, socket.to_owned());
-        let images = Images {
-            default: settings.devbox.default_image.clone(),
-            builtin: settings.devbox.builtin_images.clone(),
-        };
+        let images =
+            Images { default: settings.devbox.default_image.clone(), builtin: settings.devbox.builtin_images.clone() };
         let host = Host { engine, limits, keep_ended: settings.keep_ended, cpus, memory, images };
         Ok((Running { child: self.child }, host))
     }

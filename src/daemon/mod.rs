@@ -68,7 +68,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let vault = Vault::new(store, keys, settings.versions_kept);
     let agent_socket = settings.socket.with_extension("engine");
     let agent = agent.zip(settings.instances.as_ref());
-    let agent = agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, size_of_host(workers)));
+    let agent =
+        agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, size_of_host(workers)));
     let (_agent, host) = agent.transpose()?.unzip();
     let failed = |error| state.log_error(error);
     runtime.block_on(vault.check_log(seal, vouched)).map_err(failed)?;

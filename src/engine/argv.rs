@@ -69,7 +69,9 @@ impl Setup {
             }
             Job::Exec { id, command, env, cwd, stdin, terminal, detach } => {
                 call.words(&["exec"]);
-                for (option, is_wanted) in [("--interactive", *stdin), ("--tty", terminal.is_some()), ("--detach", *detach)] {
+                for (option, is_wanted) in
+                    [("--interactive", *stdin), ("--tty", terminal.is_some()), ("--detach", *detach)]
+                {
                     if is_wanted {
                         call.words(&[option]);
                     }

@@ -141,7 +141,6 @@ impl Output {
 }
 
 impl Input {
-
     /// Gives the program input; empty means that there is no more.
     pub async fn send(&mut self, data: Vec<u8>) -> Result<(), EngineError> {
         Ok(Frame::Stdin(data).write(&mut self.writer).await?)

@@ -283,10 +283,7 @@ enum Target {
 
 impl Target {
     /// The instance, if there is one, and what it is called, if that is known.
-    fn find(
-        &self,
-        tx: &mut (impl ReadTx + ?Sized),
-    ) -> Result<(Option<Instance>, Option<InstanceId>), StoreError> {
+    fn find(&self, tx: &mut (impl ReadTx + ?Sized)) -> Result<(Option<Instance>, Option<InstanceId>), StoreError> {
         Ok(match self {
             Self::Id(id) => (tx.instance(id)?, Some(id.clone())),
             Self::Devbox(name) => {

@@ -89,7 +89,9 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
         "CreateDevbox" => json!({ "spec": { "name": "box" } }),
         "DescribeDevbox" | "StopDevbox" | "StartDevbox" | "ExpireDevbox" => json!({ "name": "box" }),
-        "ListDevboxes" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        "ListDevboxes" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => {
+            json!({})
+        }
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
         "GetConsistencyProof" => json!({ "old_size": "1" }),

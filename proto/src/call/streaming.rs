@@ -113,10 +113,9 @@ impl<A: Message> Streaming<A> {
                     return A::decode_from_slice(&message).map(Some).map_err(|_| strange(&self.place));
                 }
             }
-            let frame = match self.body.frame().await {
-                Some(Ok(frame)) => frame,
-                // The last message says that it is the last.
-                Some(Err(_)) | None => return Err(CallError::Lost { place: self.place.clone() }),
+            // The last message says that it is the last.
+            let Some(Ok(frame)) = self.body.frame().await else {
+                return Err(CallError::Lost { place: self.place.clone() });
             };
             if let Ok(data) = frame.into_data() {
                 self.buffer.extend_from_slice(&data);

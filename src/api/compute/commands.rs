@@ -9,11 +9,11 @@ use buffa::MessageField;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult, ServiceStream};
 
 use super::super::convert::field;
-use super::super::{error::connect_error, principal};
 use super::super::stopping::{PATIENCE, Stopping};
+use super::super::{error::connect_error, principal};
 use super::{HEARTBEAT, Sender};
-use crate::domain::instance::{self, CommandSpec};
 use crate::domain::InstanceId;
+use crate::domain::instance::{self, CommandSpec};
 use crate::engine::{Frame, Session};
 use crate::instances::{Exec, Instances};
 

@@ -10,8 +10,8 @@ use ampoule_proto::services::compute_v1beta::ObservabilityService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult, ServiceStream};
 
 use super::super::convert::{field, timestamp};
-use super::super::{error::connect_error, principal};
 use super::super::stopping::{PATIENCE, Stopping};
+use super::super::{error::connect_error, principal};
 use super::{HEARTBEAT, Sender};
 use crate::domain::{InstanceId, Timestamp};
 use crate::engine::{Frame, Session};

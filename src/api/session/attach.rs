@@ -42,7 +42,9 @@ pub(super) async fn start(
 
 fn exec(start: AttachStart) -> Result<Exec, ConnectError> {
     if start.detach && (start.stdin || start.terminal.is_set()) {
-        return Err(ConnectError::invalid_argument("detach: a command that goes on by itself has no input and no terminal"));
+        return Err(ConnectError::invalid_argument(
+            "detach: a command that goes on by itself has no input and no terminal",
+        ));
     }
     let command = command(start.command.into_option().unwrap_or_default())?;
     Ok(Exec {
@@ -75,7 +77,10 @@ fn window(size: &WindowSize) -> Result<Window, ConnectError> {
         Ok(number) => Ok(number),
         Err(_) => Err(ConnectError::invalid_argument(format!("{name}: expected at most {}", u16::MAX))),
     };
-    Ok(Window { rows: number("rows", size.rows, USUAL.rows)?, columns: number("columns", size.columns, USUAL.columns)? })
+    Ok(Window {
+        rows: number("rows", size.rows, USUAL.rows)?,
+        columns: number("columns", size.columns, USUAL.columns)?,
+    })
 }
 
 impl Attached {

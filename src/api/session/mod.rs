@@ -110,7 +110,9 @@ async fn first<M>(requests: &mut ServiceStream<M>) -> Result<M, ConnectError> {
 async fn next<M>(requests: &mut ServiceStream<M>) -> Result<Option<M>, ConnectError> {
     match timeout(SILENCE, requests.next()).await {
         Ok(request) => request.transpose(),
-        Err(_) => Err(ConnectError::deadline_exceeded("nothing came for 90 seconds: say now and then that you are there")),
+        Err(_) => {
+            Err(ConnectError::deadline_exceeded("nothing came for 90 seconds: say now and then that you are there"))
+        }
     }
 }
 

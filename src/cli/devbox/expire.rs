@@ -34,16 +34,17 @@ impl Expire {
 }
 
 fn confirm(name: &DevboxName) -> Result<(), CliError> {
-    let kept = |remedy: &str| CliError::Program {
-        reason: format!("devbox {name} is not removed"),
-        remedy: remedy.to_owned(),
-    };
+    let kept =
+        |remedy: &str| CliError::Program { reason: format!("devbox {name} is not removed"), remedy: remedy.to_owned() };
     if !io::stdin().is_terminal() {
         return Err(kept("Its files would be gone for ever: say that you mean it with --force."));
     }
     let mut err = io::stderr();
     let mut answer = String::new();
     let asked = write!(err, "Devbox {name} and its files are removed for ever. Its name again, to go on: ");
-    asked.and_then(|()| err.flush()).and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(CliError::Typed)?;
+    asked
+        .and_then(|()| err.flush())
+        .and_then(|()| io::stdin().lock().read_line(&mut answer))
+        .map_err(CliError::Typed)?;
     if answer.trim() == name.as_str() { Ok(()) } else { Err(kept("Something else was typed than its name.")) }
 }

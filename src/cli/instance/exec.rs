@@ -58,8 +58,7 @@ impl Exec {
             };
             return attach(context, &context.client()?, Attachment { start, on_terminal: self.tty });
         }
-        let request =
-            RunCommandRequest { instance_id: self.instance, target_container_name: self.container, command };
+        let request = RunCommandRequest { instance_id: self.instance, target_container_name: self.container, command };
         run(&context.client()?, &request)
     }
 }

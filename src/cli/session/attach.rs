@@ -79,7 +79,10 @@ async fn print(to: &mut (impl AsyncWriteExt + Unpin), data: &[u8]) -> io::Result
 }
 
 fn with_returns(data: &[u8]) -> Vec<u8> {
-    data.iter().flat_map(|byte| if *byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(byte) }).copied().collect()
+    data.iter()
+        .flat_map(|byte| if *byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(byte) })
+        .copied()
+        .collect()
 }
 
 /// Passes on what happens here, until this is dropped; what comes back then only tells why it can't.

@@ -15,8 +15,8 @@ use buffa::MessageField;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use super::super::client::{Client, method};
 use super::super::CliError;
+use super::super::client::{Client, method};
 use super::{HEARTBEAT, pack, unpack};
 
 /// The most bytes of one message.
@@ -50,7 +50,8 @@ impl<'a> Copying<'a> {
             (None, Some((place, path))) => Ok(Self::In { local: source, place, path }),
             (Some((place, path)), None) => Ok(Self::Out { place, path, local: destination }),
             _ => Err(CliError::Place(
-                "expected a path here and one in a container, such as ./file and NAME:/path, in either order".to_owned(),
+                "expected a path here and one in a container, such as ./file and NAME:/path, in either order"
+                    .to_owned(),
             )),
         }
     }
@@ -61,11 +62,7 @@ impl ContainerFiles {
     fn wire(&self) -> Place {
         let path = self.path.strip_suffix("/.").unwrap_or(&self.path);
         let path = if path.is_empty() && self.wants_content() { "/" } else { path };
-        Place {
-            instance_id: self.instance.clone(),
-            container_name: self.container.clone(),
-            path: path.to_owned(),
-        }
+        Place { instance_id: self.instance.clone(), container_name: self.container.clone(), path: path.to_owned() }
     }
 
     /// Whether what is in the folder is meant, not the folder.

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, linkat, mkdirat, open, openat, statat,
-    symlinkat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, linkat, mkdirat, open, openat,
+    statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use tar::{Archive, Entry, EntryType};
@@ -36,7 +36,8 @@ impl Destination {
         let local = local.canonicalize().unwrap_or_else(|_| local.to_owned());
         let opened = |folder: &Path| {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            open(folder, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| failed(error.into()))
+            open(folder, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|error| failed(error.into()))
         };
         if local.is_dir() {
             return Ok(Self { folder: opened(&local)?, name });
@@ -57,7 +58,10 @@ impl Destination {
                 Component::Normal(part) => parts.push(part),
                 Component::CurDir => {}
                 Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                    return Err(io::Error::other(format!("the archive has a path that leads elsewhere: {}", path.display())));
+                    return Err(io::Error::other(format!(
+                        "the archive has a path that leads elsewhere: {}",
+                        path.display()
+                    )));
                 }
             }
         }
@@ -129,7 +133,8 @@ pub(super) fn unpack(from: impl Read, to: &Destination) -> io::Result<()> {
             }
             _ => {
                 // Nothing is left to do if standard error is closed.
-                let _ = writeln!(io::stderr(), "warning: {:?} is neither a file nor a folder: left out", path.display());
+                let _ =
+                    writeln!(io::stderr(), "warning: {:?} is neither a file nor a folder: left out", path.display());
             }
         }
     }
@@ -206,7 +211,12 @@ mod tests {
             &[(Regular, "/OUT/stolen", "")],
             // Through a link that the archive has made.
             &[(Directory, "a", ""), (Symlink, "a/link", "OUT"), (Regular, "a/link/stolen", "")],
-            &[(Directory, "a", ""), (Symlink, "a/link", "OUT/stolen"), (Directory, "a/link", ""), (Regular, "a/link/x", "")],
+            &[
+                (Directory, "a", ""),
+                (Symlink, "a/link", "OUT/stolen"),
+                (Directory, "a/link", ""),
+                (Regular, "a/link/x", ""),
+            ],
             &[(Symlink, "a", "OUT"), (Regular, "a/stolen", "")],
             &[(Symlink, "a", "OUT"), (Directory, "a/stolen", "")],
             &[(Directory, "a", ""), (Symlink, "a/link", "OUT"), (Link, "a/hard", "a/link/kept")],
@@ -221,15 +231,21 @@ mod tests {
             let (out, into) = (folder.path().join("out"), folder.path().join("into"));
             fs::create_dir_all(into.join("a")).and_then(|()| fs::create_dir(&out)).expect("folders");
             fs::write(out.join("kept"), "good").expect("written");
-            symlink(&out, into.join("a/mine")).and_then(|()| symlink(out.join("kept"), into.join("a/file"))).expect("links");
+            symlink(&out, into.join("a/mine"))
+                .and_then(|()| symlink(out.join("kept"), into.join("a/file")))
+                .expect("links");
             let there = out.to_str().expect("UTF-8");
-            let placed: Vec<_> =
-                entries.iter().map(|(kind, name, link)| (*kind, name.replace("/OUT", there), link.replace("OUT", there))).collect();
-            let entries: Vec<_> = placed.iter().map(|(kind, name, link)| (*kind, name.as_str(), link.as_str())).collect();
+            let placed: Vec<_> = entries
+                .iter()
+                .map(|(kind, name, link)| (*kind, name.replace("/OUT", there), link.replace("OUT", there)))
+                .collect();
+            let entries: Vec<_> =
+                placed.iter().map(|(kind, name, link)| (*kind, name.as_str(), link.as_str())).collect();
             let archive = archive(&entries);
             for name in [Some("a".into()), None] {
                 let _ = unpack(&archive[..], &Destination::find(&into, name).expect("a destination"));
-                let found: Vec<_> = fs::read_dir(&out).expect("read").flatten().map(|entry| entry.file_name()).collect();
+                let found: Vec<_> =
+                    fs::read_dir(&out).expect("read").flatten().map(|entry| entry.file_name()).collect();
                 assert_eq!(found, ["kept"], "{entries:?}");
                 assert_eq!(fs::read_to_string(out.join("kept")).expect("read"), "good", "{entries:?}");
                 assert_eq!(fs::metadata(out.join("kept")).expect("kept").nlink(), 1, "{entries:?}");
@@ -248,7 +264,8 @@ mod tests {
         let target = folder.path().join("file");
         fs::write(&target, "before").expect("written");
         let archive = archive(&[(EntryType::Regular, "there", "")]);
-        unpack(&archive[..], &Destination::find(&target, Some("there".into())).expect("a destination")).expect("unpacked");
+        unpack(&archive[..], &Destination::find(&target, Some("there".into())).expect("a destination"))
+            .expect("unpacked");
         assert_eq!(fs::read_to_string(&target).expect("read"), "evil");
         assert_eq!(fs::metadata(&target).expect("there").mode() & 0o7777, 0o755);
         let device = Destination::find(Path::new("/dev/null"), Some("there".into()));

@@ -95,8 +95,7 @@ impl Instances {
 
     /// Removes one with its files; done when they are gone.
     pub async fn expire_devbox(&self, principal: &Principal, name: &DevboxName) -> Result<(), Error> {
-        let asked =
-            self.vault().permit_devbox(principal, Action::DestroyInstance, name, None, |_| Vec::new()).await?;
+        let asked = self.vault().permit_devbox(principal, Action::DestroyInstance, name, None, |_| Vec::new()).await?;
         let this = self.clone();
         let ended = tokio::spawn(async move { this.end(&asked.id, None, "expired".to_owned()).await });
         ended.await.unwrap_or_else(|_| Err(Error::Instance(InstanceRefusal::Engine("it was cut short".to_owned()))))

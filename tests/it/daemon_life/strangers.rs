@@ -82,9 +82,7 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
             let start = json!({"instanceId": INSTANCE, "command": {"command": ["true"]}});
             (json!({ "start": start }), "compute.instance.exec")
         }
-        "Upload" | "Download" => {
-            (json!({"start": {"instanceId": INSTANCE, "path": "/a"}}), "compute.instance.exec")
-        }
+        "Upload" | "Download" => (json!({"start": {"instanceId": INSTANCE, "path": "/a"}}), "compute.instance.exec"),
         "DestroyInstance" => (json!({"instanceId": INSTANCE}), "compute.instance.destroy"),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "StreamInstanceLogs" | "FetchInstanceLogs" => {
             (json!({"instanceId": INSTANCE}), "compute.instance.describe")

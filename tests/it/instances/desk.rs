@@ -15,7 +15,8 @@ fn a_day_in_a_devbox() {
     let folder = temporary_folder();
     let path = |name: &str| folder.path().join(name).display().to_string();
     symlink(programs::ampoule(), path("devbox")).expect("a link");
-    let spec = format!("name: box\nimage: {IMAGE}\nsize: M\nenv:\n  - name: GITHUB_TOKEN\n    from_secret_id: {secret}\n");
+    let spec =
+        format!("name: box\nimage: {IMAGE}\nsize: M\nenv:\n  - name: GITHUB_TOKEN\n    from_secret_id: {secret}\n");
     fs::write(path("devbox.yaml"), spec).expect("written");
     fs::write(path("notes"), "from here\n").expect("written");
     let tmux = Tmux::start(folder.path(), &host.cli().command(&[]));
@@ -53,7 +54,9 @@ fn a_day_in_a_devbox() {
     tmux.wait_for("edited in the box\nstill ghp_alpha");
     tmux.key("C-d");
     tmux.wait_for("here> ");
-    tmux.line("clear; devbox download box:/workspaces/program . && cat program && devbox expire box --force && echo go''ne");
+    tmux.line(
+        "clear; devbox download box:/workspaces/program . && cat program && devbox expire box --force && echo go''ne",
+    );
     tmux.wait_for("gone");
     assert!(tmux.screen().contains("echo edited in the box"), "{}", tmux.screen());
     assert_eq!(host.containers(), [""; 0]);

@@ -76,10 +76,14 @@ fn what_is_in_it_outlives_its_stops_and_its_secrets_are_drawn_anew() {
     let mut host = Host::for_devboxes();
     let needle = Needle::random();
     let secret = host.cli().add(needle.value());
-    let file = format!("name: box\nimage: default\nsize: M\nenv:\n  - name: GITHUB_TOKEN\n    from_secret_id: {secret}\n");
+    let file =
+        format!("name: box\nimage: default\nsize: M\nenv:\n  - name: GITHUB_TOKEN\n    from_secret_id: {secret}\n");
     let made = host.devbox(&["create", "--from", "-", "-o", "json"], &file);
     let devbox = made.json();
-    assert_eq!((&devbox["name"], &devbox["status"], &devbox["image"]), (&json!("box"), &json!("RUNNING"), &json!(IMAGE)));
+    assert_eq!(
+        (&devbox["name"], &devbox["status"], &devbox["image"]),
+        (&json!("box"), &json!("RUNNING"), &json!(IMAGE))
+    );
     // This machine may be as large.
     let is_less = devbox["virtual_cpu"] != 8 || devbox["memory_megabytes"] != 16_384;
     assert_eq!(made.err().contains("note: size M is 8 CPUs"), is_less, "{}", made.err());

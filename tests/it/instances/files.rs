@@ -18,7 +18,9 @@ fn mode(path: &Path) -> u32 {
 fn make_tree(folder: &Path) {
     fs::create_dir_all(folder.join("sub/empty")).expect("folders");
     let long = "n".repeat(150);
-    for (name, content, mode) in [("script", "#!/bin/sh\n", 0o755), ("sub/data", &"x".repeat(300_000), 0o640), (&long, "", 0o600)] {
+    for (name, content, mode) in
+        [("script", "#!/bin/sh\n", 0o755), ("sub/data", &"x".repeat(300_000), 0o640), (&long, "", 0o600)]
+    {
         fs::write(folder.join(name), content).expect("written");
         fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).expect("mode");
     }
@@ -37,13 +39,16 @@ fn files_go_in_and_come_out_as_they_are() {
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let there = |path: &str| format!("{instance}:{path}");
     let copy = |from: &str, to: &str| host.cli().run(&["instance", "copy", from, to], b"");
-    let shell = |script: &str| host.cli().run(&["instance", "exec", &instance, "--", "sh", "-c", script], b"").ok().out();
+    let shell =
+        |script: &str| host.cli().run(&["instance", "exec", &instance, "--", "sh", "-c", script], b"").ok().out();
     shell("mkdir -p /work");
     // Into a folder that is there, and as a new name.
     copy(&text(&tree), &format!("{instance}/box:/work")).ok();
     copy(&text(&tree), &there("/work/other")).ok();
     copy(&text(&tree.join("script")), &there("/work/other/program")).ok();
-    let listed = shell("cd /work && stat -c '%a %u' tree/script tree/sub/data other/program && readlink tree/link && wc -c < other/sub/data && ls tree | wc -l");
+    let listed = shell(
+        "cd /work && stat -c '%a %u' tree/script tree/sub/data other/program && readlink tree/link && wc -c < other/sub/data && ls tree | wc -l",
+    );
     assert_eq!(listed, "755 0\n640 0\n755 0\nsub/data\n300000\n4\n");
     // Out again: under its own name, under another, and what is in it.
     copy(&there("/work/tree"), &text(&back)).ok();
@@ -52,7 +57,12 @@ fn files_go_in_and_come_out_as_they_are() {
     copy(&there("/work/tree/."), &text(&folder.path().join("filled"))).ok();
     copy(&there("/work/tree/script"), &text(&back.join("renamed"))).ok();
     for copied in [back.join("tree"), folder.path().join("named"), folder.path().join("filled")] {
-        assert_eq!((mode(&copied.join("script")), mode(&copied.join("sub/data"))), (0o755, 0o640), "{}", copied.display());
+        assert_eq!(
+            (mode(&copied.join("script")), mode(&copied.join("sub/data"))),
+            (0o755, 0o640),
+            "{}",
+            copied.display()
+        );
         assert_eq!(fs::read(copied.join("sub/data")).expect("read").len(), 300_000);
         assert_eq!(fs::read_link(copied.join("link")).expect("a link"), Path::new("sub/data"));
         assert!(copied.join("sub/empty").is_dir() && copied.join("n".repeat(150)).is_file());
@@ -87,7 +97,10 @@ fn files_go_in_and_come_out_as_they_are() {
         let ran = host.cli().run(&[&["--token_file", &token], args.as_slice()].concat(), b"");
         assert!(ran.code() == 1 && ran.out().is_empty() && ran.err().contains("not known"), "{args:?}: {}", ran.err());
         let last = host.cli().entries("compute.instance.exec").pop().expect("an entry");
-        assert_eq!((&last["attributes"]["outcome"], &last["target"]["id"]), (&"denied".into(), &instance.as_str().into()));
+        assert_eq!(
+            (&last["attributes"]["outcome"], &last["target"]["id"]),
+            (&"denied".into(), &instance.as_str().into())
+        );
     }
     let token = super::power::token(&host, &["compute/instance:*:exec"]);
     let variable = format!("A={secret}");

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 /// The methods that answer by a stream.
-const STREAMS: [&str; 6] =
-    ["/WaitInstance", "/RunCommand", "/StreamInstanceLogs", "/Attach", "/Upload", "/Download"];
+const STREAMS: [&str; 6] = ["/WaitInstance", "/RunCommand", "/StreamInstanceLogs", "/Attach", "/Upload", "/Download"];
 /// The flag of the last envelope.
 const END: u8 = 2;
 
