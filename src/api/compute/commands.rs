@@ -110,15 +110,15 @@ fn printed(stream: Stream, data: Vec<u8>) -> RunCommandResponse {
 }
 
 /// A command, checked whole.
-pub(in crate::api) fn command(command: Command) -> Result<CommandSpec, ConnectError> {
-    let json = serde_json::to_value(&command).map_err(|error| ConnectError::internal(error.to_string()))?;
+pub(in crate::api) fn command(command: &Command) -> Result<CommandSpec, ConnectError> {
+    let json = serde_json::to_value(command).map_err(|error| ConnectError::internal(error.to_string()))?;
     let (command, _) =
         instance::read_command(&json).map_err(|mistakes| ConnectError::invalid_argument(mistakes.to_string()))?;
     Ok(command)
 }
 
 fn exec(request: RunCommandRequest) -> Result<Exec, ConnectError> {
-    let command = command(request.command.into_option().unwrap_or_default())?;
+    let command = command(&request.command.into_option().unwrap_or_default())?;
     Ok(Exec {
         container: request.target_container_name,
         command: command.words,

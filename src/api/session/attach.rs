@@ -46,7 +46,7 @@ fn exec(start: AttachStart) -> Result<Exec, ConnectError> {
             "detach: a command that goes on by itself has no input and no terminal",
         ));
     }
-    let command = command(start.command.into_option().unwrap_or_default())?;
+    let command = command(&start.command.into_option().unwrap_or_default())?;
     Ok(Exec {
         container: start.container_name,
         command: command.words,

@@ -106,7 +106,7 @@ async fn speak(sending: Sending<AttachRequest>, has_input: bool, on_terminal: bo
             () = sleep(HEARTBEAT) => None,
         };
         if sending.send(&AttachRequest { content }).await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

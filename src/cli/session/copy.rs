@@ -80,9 +80,9 @@ pub(in crate::cli) fn upload(client: &Client, local: &str, to: &ContainerFiles) 
     let first = UploadRequest { content: Some(to.wire().into()) };
     client.duplex(method::UPLOAD, &first, async |sending, mut answers| {
         let target = loop {
-            match answers.next().await?.ok_or(CliError::Answer { what: "target" })? {
-                UploadResponse { content: Some(Answer::Target(target)) } => break *target,
-                UploadResponse { .. } => {}
+            let answer = answers.next().await?.ok_or(CliError::Answer { what: "target" })?;
+            if let Some(Answer::Target(target)) = answer.content {
+                break *target;
             }
         };
         let mut packed = begin(local, to, &target, sending.clone())?;
