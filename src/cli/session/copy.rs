@@ -80,7 +80,7 @@ pub(in crate::cli) fn upload(client: &Client, local: &str, to: &ContainerFiles) 
     let first = UploadRequest { content: Some(to.wire().into()) };
     client.duplex(method::UPLOAD, &first, async |sending, mut answers| {
         let target = loop {
-            let answer = answers.next().await?.ok_or(CliError::Answer { what: "target" })?;
+            let answer: UploadResponse = answers.next().await?.ok_or(CliError::Answer { what: "target" })?;
             if let Some(Answer::Target(target)) = answer.content {
                 break *target;
             }
