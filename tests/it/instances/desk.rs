@@ -38,10 +38,13 @@ fn a_day_in_a_devbox() {
     // Until then it waits for the rest of a key.
     tmux.wait_for("- program [Modified]");
     tmux.line(":wq");
-    tmux.line("clear; sleep 1000");
+    tmux.line("clear; echo be''gun; sleep 1000");
+    tmux.wait_for("begun");
     tmux.key("C-c");
+    // What is typed before the prompt is back is thrown away with the rest.
+    tmux.wait_for("/workspaces #");
     tmux.line("sh program; pwd");
-    tmux.wait_for("edited in the box\n/workspaces");
+    tmux.wait_for("edited in the box\n/workspaces\n");
     tmux.line("exit 3");
     tmux.wait_for("here> ");
     tmux.line("echo code $?");

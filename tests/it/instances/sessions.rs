@@ -45,6 +45,8 @@ fn a_shell_is_as_if_it_were_here() {
     terminal.write(b"echo be''gin; sleep 1000; echo ne''ver\r");
     terminal.wait_for("begin");
     terminal.write(b"\x03");
+    // What is typed before the prompt is back is thrown away with the rest.
+    terminal.wait_for("^C\r\n/ # ");
     terminal.write(b"echo he''re\r");
     terminal.wait_for("here");
     terminal.write(b"exit 7\r");
