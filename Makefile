@@ -30,6 +30,7 @@ install: ## Copy what was built, the units for systemd and the hook, to PREFIX (
 	install -D -m 0755 -t $(BIN) $(TARGET)/release/ampoule $(TARGET)/release/ampoule-shim
 	for runtime in runc crun youki; do ln -sfn ampoule-shim $(BIN)/ampoule-$$runtime; done
 	ln -sfn ampoule-shim $(BIN)/ampoule-hook
+	ln -sfn ampoule $(BIN)/devbox
 	install -D -m 0644 -t $(HOOKS) packaging/ampoule-hook.json
 	sed -i 's|/usr/local/|$(PREFIX)/|' $(HOOKS)/ampoule-hook.json
 	install -D -m 0644 -t $(UNITS) packaging/ampoule.service packaging/ampoule.socket

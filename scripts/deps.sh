@@ -18,7 +18,7 @@ packages="$packages runc crun podman conmon uidmap docker.io containerd buildah 
 # The same engines of another generation are in Debian 13.
 packages="$packages debootstrap"
 # What tests watch, isolate and imitate processes with.
-packages="$packages strace util-linux coreutils tar perl-base curl openssl"
+packages="$packages strace util-linux coreutils tar perl-base curl openssl tmux"
 # Clients of the API that share no code with it.
 packages="$packages python3-grpcio python3-grpc-tools python3-pkg-resources nodejs"
 # It checks the units. Nothing of it is started.

@@ -22,8 +22,12 @@ use zeroize::Zeroizing;
 /// The longest answer that is read: 1,024 values of 64 KiB and their names.
 const MOST_BYTES: usize = 72 << 20;
 
+#[cfg(feature = "duplex")]
+mod duplex;
 mod streaming;
 
+#[cfg(feature = "duplex")]
+pub use duplex::{Gone, Sending, duplex_on, open_duplex};
 pub use streaming::{Streaming, open_stream, stream_on};
 /// Whom the kernel names in the place of a user whom our user namespace doesn't know (`overflowuid`, `user_namespaces(7)`).
 const UNKNOWN: u32 = 65534;
@@ -108,16 +112,20 @@ fn request_of(
     content: &'static str,
     body: Zeroizing<Vec<u8>>,
 ) -> Request<Full<Bytes>> {
-    let body = Bytes::from_owner(body);
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
+    let mut request = Request::new(Full::new(Bytes::from_owner(body)));
     *request.uri_mut() = Uri::from_static(method);
+    request.headers_mut().insert(header::HOST, host);
+    post(&mut request, headers, content);
+    request
+}
+
+/// What every call has, whatever its body.
+fn post<B>(request: &mut Request<B>, headers: &[(HeaderName, HeaderValue)], content: &'static str) {
+    *request.method_mut() = Method::POST;
     let all = request.headers_mut();
-    all.insert(header::HOST, host);
     all.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     all.insert("connect-protocol-version", HeaderValue::from_static("1"));
     all.extend(headers.iter().cloned());
-    request
 }
 
 fn not_connected(socket: &Path, error: io::Error) -> CallError {

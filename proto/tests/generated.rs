@@ -14,14 +14,16 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 9] = [
+const PROTOS: [&str; 11] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "namespace/cloud/compute/v1beta/compute.proto",
     "ampoule/v1/injection.proto",
     "ampoule/v1/audit.proto",
+    "ampoule/v1/devbox.proto",
     "ampoule/v1/usage.proto",
+    "ampoule/v1/session.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
 ];

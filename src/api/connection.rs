@@ -32,6 +32,7 @@ use crate::config::Limits;
 /// What every connection needs.
 pub(super) struct Door {
     pub(super) services: ConnectRpcService,
+    pub(super) sessions: ConnectRpcService,
     pub(super) doorkeeper: Doorkeeper,
     pub(super) bodies: Bodies,
     pub(super) pages: Pages,
@@ -48,6 +49,15 @@ pub(super) struct Accepted<S> {
 }
 
 impl Door {
+    /// The services of a method whose client may wait for an answer before it asks on: its body is read meanwhile.
+    fn in_turns(&self, path: &str) -> Option<&ConnectRpcService> {
+        #[cfg(feature = "reflection")]
+        if path == super::reflection::REFLECTION {
+            return Some(&self.services);
+        }
+        path.starts_with(super::session::PREFIX).then_some(&self.sessions)
+    }
+
     /// Serves a connection to its end, on a task of its own.
     pub(super) fn take<S>(self: &Arc<Self>, accepted: Accepted<S>, tls: Option<Arc<Tls>>, watcher: Watcher)
     where
@@ -132,12 +142,11 @@ async fn answer(
     };
     let (mut parts, body) = request.into_parts();
     let is_known = sender.as_ref().is_some_and(|sender| sender.0.is_ok());
-    #[cfg(feature = "reflection")]
-    if parts.uri.path() == super::reflection::REFLECTION {
+    if let Some(services) = door.in_turns(parts.uri.path()) {
         if let Some(sender) = sender {
             parts.extensions.insert(sender);
         }
-        let mut services = door.services.clone();
+        let mut services = services.clone();
         // Its end may come only after answers. The gate turns a stranger away, of whom nothing need be read.
         let response = if is_known {
             services.call(Request::from_parts(parts, body)).await?

@@ -42,7 +42,10 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
 
 fn instance_code(refusal: &InstanceRefusal) -> ErrorCode {
     match refusal {
-        InstanceRefusal::Unknown { .. } | InstanceRefusal::NoContainer { .. } => ErrorCode::NotFound,
+        InstanceRefusal::Unknown { .. }
+        | InstanceRefusal::UnknownDevbox { .. }
+        | InstanceRefusal::NoContainer { .. } => ErrorCode::NotFound,
+        InstanceRefusal::NameTaken { .. } => ErrorCode::AlreadyExists,
         InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) => ErrorCode::FailedPrecondition,
         InstanceRefusal::Off => ErrorCode::Unimplemented,
     }

@@ -17,9 +17,10 @@ use crate::config::Limits;
 use crate::domain::Identity;
 
 /// The gate of all services.
+#[derive(Clone)]
 pub(super) struct Gate {
     places: Arc<Semaphore>,
-    calls: Rates<Who>,
+    calls: Arc<Rates<Who>>,
     metrics: Arc<Metrics>,
 }
 
@@ -34,7 +35,7 @@ impl Gate {
     pub(super) fn new(limits: &Limits, metrics: Arc<Metrics>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(limits.requests)),
-            calls: Rates::new(limits.requests_per_second, limits.requests_per_second),
+            calls: Arc::new(Rates::new(limits.requests_per_second, limits.requests_per_second)),
             metrics,
         }
     }

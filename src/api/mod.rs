@@ -7,6 +7,7 @@ mod compute;
 mod connection;
 mod convert;
 mod crowd;
+mod devbox;
 mod error;
 mod gate;
 mod health;
@@ -20,6 +21,8 @@ mod rate;
 mod reflection;
 mod requests;
 mod server;
+mod session;
+mod stopping;
 mod tls;
 mod token;
 mod unreadable;
@@ -33,26 +36,38 @@ use connectrpc::{ConnectError, ConnectRpcService, DeadlinePolicy, Limits as Wire
 pub use server::{NetworkListener, Server, serve};
 pub use tls::{Tls, TlsError};
 
+use self::stopping::Stopping;
 use crate::authz::Principal;
 use crate::config::Limits;
 use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// Every service over one vault.
-fn services(vault: &Vault, instances: &Instances, limits: &Limits) -> ConnectRpcService {
+fn services(vault: &Vault, instances: &Instances, stopping: &Stopping, limits: &Limits) -> ConnectRpcService {
     let router = Router::new()
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
         .add_service(Arc::new(audit::AuditApi::new(vault.clone())))
         .add_service(Arc::new(usage::UsageApi::new(vault.clone())))
         .add_service(Arc::new(token::TokenApi::new(vault.clone())))
-        .add_service(Arc::new(compute::ComputeApi::new(instances.clone())))
-        .add_service(Arc::new(compute::CommandApi::new(instances.clone())))
-        .add_service(Arc::new(compute::LogApi::new(instances.clone())))
+        .add_service(Arc::new(compute::ComputeApi::new(instances.clone(), stopping.clone())))
+        .add_service(Arc::new(compute::CommandApi::new(instances.clone(), stopping.clone())))
+        .add_service(Arc::new(compute::LogApi::new(instances.clone(), stopping.clone())))
+        .add_service(Arc::new(devbox::DevboxApi::new(instances.clone())))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]
     let router = router.add_service(Arc::new(reflection::ReflectionApi));
-    let most = limits.body_bytes;
+    bounded(router, limits, limits.body_bytes)
+}
+
+/// The service that reads its requests while it answers.
+fn sessions(instances: &Instances, stopping: &Stopping, limits: &Limits) -> ConnectRpcService {
+    let service = session::SessionApi::new(instances.clone(), stopping.clone());
+    // Each holds one of these in memory, for as long as it goes on.
+    bounded(Router::new().add_service(Arc::new(service)), limits, session::MOST_BYTES)
+}
+
+fn bounded(router: Router, limits: &Limits, most: usize) -> ConnectRpcService {
     ConnectRpcService::new(router)
         .with_limits(WireLimits::default().with_max_request_body_size(most).with_max_message_size(most))
         .with_deadline_policy(DeadlinePolicy::new().with_max(limits.call).with_default_timeout(limits.call))

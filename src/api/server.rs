@@ -18,6 +18,7 @@ use super::metrics::Metrics;
 use super::pages::Pages;
 use super::prompt::Prompt;
 use super::requests::Requests;
+use super::stopping::Stop;
 use super::tls::Tls;
 use crate::authz::{Policy, Rights};
 use crate::config::Limits;
@@ -62,8 +63,10 @@ pub async fn serve(server: Server, stop: impl Future<Output = ()>) -> io::Result
     let Server { vault, instances, policy, limits, socket, network } = server;
     let metrics = Arc::new(Metrics::new());
     let gate = Gate::new(&limits, Arc::clone(&metrics));
+    let (stopped, stopping) = Stop::new();
     let door = Arc::new(Door {
-        services: super::services(&vault, &instances, &limits).with_interceptor(gate),
+        services: super::services(&vault, &instances, &stopping, &limits).with_interceptor(gate.clone()),
+        sessions: super::sessions(&instances, &stopping, &limits).with_interceptor(gate),
         doorkeeper: Doorkeeper::new(vault.clone()),
         bodies: Bodies::new(&limits),
         pages: Pages::new(vault, metrics),
@@ -79,6 +82,7 @@ pub async fn serve(server: Server, stop: impl Future<Output = ()>) -> io::Result
     }
     stop.await;
     loops.shutdown().await;
+    stopped.begin();
     drop(door);
     let Some(connections) = Arc::into_inner(connections) else { return Ok(()) };
     if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ampoule_proto::call::{self, Answer, CallError, Streaming};
+use ampoule_proto::call::{self, Answer, CallError, Sending, Streaming};
 use buffa::Message;
 use http::{HeaderName, HeaderValue, header};
 use tokio::runtime::Runtime;
@@ -43,6 +43,15 @@ pub(super) mod method {
     pub(in crate::cli) const RUN_COMMAND: &str = "/namespace.cloud.compute.v1beta.CommandService/RunCommand";
     pub(in crate::cli) const STREAM_LOGS: &str =
         "/namespace.cloud.compute.v1beta.ObservabilityService/StreamInstanceLogs";
+    pub(in crate::cli) const ATTACH: &str = "/ampoule.v1.SessionService/Attach";
+    pub(in crate::cli) const UPLOAD: &str = "/ampoule.v1.SessionService/Upload";
+    pub(in crate::cli) const DOWNLOAD: &str = "/ampoule.v1.SessionService/Download";
+    pub(in crate::cli) const CREATE_DEVBOX: &str = "/ampoule.v1.DevboxService/CreateDevbox";
+    pub(in crate::cli) const LIST_DEVBOXES: &str = "/ampoule.v1.DevboxService/ListDevboxes";
+    pub(in crate::cli) const DESCRIBE_DEVBOX: &str = "/ampoule.v1.DevboxService/DescribeDevbox";
+    pub(in crate::cli) const STOP_DEVBOX: &str = "/ampoule.v1.DevboxService/StopDevbox";
+    pub(in crate::cli) const START_DEVBOX: &str = "/ampoule.v1.DevboxService/StartDevbox";
+    pub(in crate::cli) const EXPIRE_DEVBOX: &str = "/ampoule.v1.DevboxService/ExpireDevbox";
     pub(in crate::cli) const LIST_ENTRIES: &str = "/ampoule.v1.AuditService/ListEntries";
     pub(in crate::cli) const GET_CHECKPOINT: &str = "/ampoule.v1.AuditService/GetCheckpoint";
     pub(in crate::cli) const GET_INCLUSION_PROOF: &str = "/ampoule.v1.AuditService/GetInclusionProof";
@@ -144,6 +153,26 @@ impl Client {
             }
             Ok(())
         })
+    }
+
+    /// Calls a method both of whose sides stream, and does with it what `work` says. No other thread is waited for.
+    pub(super) fn duplex<Q: Message, A: Message, T>(
+        &self,
+        method: &'static str,
+        first: &Q,
+        work: impl AsyncFnOnce(Sending<Q>, Streaming<A>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let headers: Vec<_> = self.token.iter().map(|token| (header::AUTHORIZATION, token.header())).collect();
+        let runtime = runtime()?;
+        let done = runtime.block_on(async {
+            let (sending, streaming) = match &self.way {
+                Way::Socket(socket) => call::open_duplex(socket, method, &headers, first).await?,
+                Way::Remote(remote) => remote.duplex(method, &headers, first).await?,
+            };
+            work(sending, streaming).await
+        });
+        runtime.shutdown_background();
+        done
     }
 
     fn call_with<Q: Message, A: Message>(

@@ -98,6 +98,12 @@ pub(super) enum CliError {
     /// This process lacks something.
     #[error("{what}: {error}\nCheck the limits on open files, processes and memory.")]
     System { what: &'static str, error: io::Error },
+    /// A terminal was asked for where there is none.
+    #[error("{stream} is not a terminal\nLeave -t out.")]
+    NotATerminal { stream: &'static str },
+    /// The command of a session has gone, and nobody said how it ended.
+    #[error("the daemon ended the session without an exit code\nSee its log, then try again.")]
+    NoExitCode,
     /// What is printed can't be.
     #[error("standard output can't be written: {0}")]
     Output(io::Error),

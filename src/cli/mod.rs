@@ -17,6 +17,7 @@ mod run;
 mod run_request;
 mod runtime;
 mod serve;
+mod session;
 mod tls;
 mod token;
 mod token_file;
@@ -25,6 +26,8 @@ mod vault;
 mod volatile;
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -64,6 +67,8 @@ enum Command {
     Run(run::Run),
     #[command(subcommand)]
     Instance(instance::Instance),
+    #[command(subcommand)]
+    Devbox(devbox::Devbox),
     /// Start containers for the daemon, which starts this itself
     #[command(name = crate::daemon::AGENT_COMMAND, hide = true)]
     EngineAgent,
@@ -90,7 +95,7 @@ impl Context {
 pub fn main() -> ExitCode {
     // Values pass through here too: no core dump, and no debugger of the same user. What is executed later is itself again.
     let _ = nix::sys::prctl::set_dumpable(false);
-    let Cli { client, remote, command } = match Cli::try_parse() {
+    let Cli { client, remote, command } = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(message) => return say(&message).unwrap_or_else(|error| error.report()),
     };
@@ -110,11 +115,21 @@ pub fn main() -> ExitCode {
         Command::RunRequest(run_request) => run_request.run(&context),
         Command::Run(run) => run.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Instance(instance) => instance.run(&context),
+        Command::Devbox(devbox) => devbox.run(&context),
         Command::EngineAgent => Ok(crate::daemon::run_agent()),
         Command::Runtime(runtime) => runtime.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(&context),
     };
     done.unwrap_or_else(|error| error.report())
+}
+
+/// The arguments; called as `devbox` it is that command.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.first().is_some_and(|program| Path::new(program).file_name() == Some("devbox".as_ref())) {
+        arguments.splice(..1, ["ampoule", "devbox"].map(OsString::from));
+    }
+    arguments
 }
 
 /// Whether it has nothing to do with a daemon elsewhere.

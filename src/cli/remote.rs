@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ampoule_proto::call::{self, Answer, Daemon, Streaming};
+use ampoule_proto::call::{self, Answer, Daemon, Sending, Streaming};
 use buffa::Message;
 use http::{HeaderName, HeaderValue};
 use rustls::pki_types::pem::PemObject;
@@ -27,6 +27,7 @@ pub(super) struct Remote {
     endpoint: Endpoint,
     name: ServerName<'static>,
     tls: TlsConnector,
+    tls_for_http2: TlsConnector,
 }
 
 impl Remote {
@@ -41,11 +42,14 @@ impl Remote {
         let config =
             config.map_err(|error| CliError::System { what: "TLS can't be had", error: io::Error::other(error) })?;
         let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        let mut for_http2 = config.clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        for_http2.alpn_protocols = vec![b"h2".to_vec()];
         let name = ServerName::try_from(endpoint.host().to_owned());
         let name =
             name.map_err(|error| CliError::Connect { endpoint: endpoint.to_string(), error: io::Error::other(error) })?;
-        Ok(Self { endpoint, name, tls: TlsConnector::from(Arc::new(config)) })
+        let [tls, tls_for_http2] = [config, for_http2].map(|config| TlsConnector::from(Arc::new(config)));
+        Ok(Self { endpoint, name, tls, tls_for_http2 })
     }
 
     /// Calls a method once.
@@ -70,6 +74,17 @@ impl Remote {
         Ok(call::stream_on(stream, &daemon, method, headers, request).await?)
     }
 
+    /// Calls a method both of whose sides stream.
+    pub(super) async fn duplex<Q: Message, A: Message>(
+        &self,
+        method: &'static str,
+        headers: &[(HeaderName, HeaderValue)],
+        first: &Q,
+    ) -> Result<(Sending<Q>, Streaming<A>), CliError> {
+        let (stream, daemon) = (self.connect_by(&self.tls_for_http2).await?, self.daemon()?);
+        Ok(call::duplex_on(stream, &daemon, "https", method, headers, first).await?)
+    }
+
     fn daemon(&self) -> Result<Daemon, CliError> {
         let host = HeaderValue::from_str(&self.endpoint.authority());
         let host = host.map_err(|error| self.failed(io::Error::other(error)))?;
@@ -82,14 +97,18 @@ impl Remote {
     }
 
     async fn connect(&self) -> Result<TlsStream<TcpStream>, CliError> {
-        let connected = tokio::time::timeout(CONNECT, self.encrypted()).await;
+        self.connect_by(&self.tls).await
+    }
+
+    async fn connect_by(&self, tls: &TlsConnector) -> Result<TlsStream<TcpStream>, CliError> {
+        let connected = tokio::time::timeout(CONNECT, self.encrypted(tls)).await;
         connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| self.failed(error))
     }
 
-    async fn encrypted(&self) -> io::Result<TlsStream<TcpStream>> {
+    async fn encrypted(&self, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect((self.endpoint.host(), self.endpoint.port())).await?;
         stream.set_nodelay(true)?;
-        self.tls.connect(self.name.clone(), stream).await
+        tls.connect(self.name.clone(), stream).await
     }
 
     fn failed(&self, error: io::Error) -> CliError {

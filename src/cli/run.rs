@@ -119,7 +119,8 @@ impl Run {
     }
 }
 
-fn variable(text: &str) -> Result<EnvironmentVariable, CliError> {
+/// `NAME=VALUE` of a flag.
+pub(super) fn variable(text: &str) -> Result<EnvironmentVariable, CliError> {
     // What stands there is not repeated: it may be a value without its name.
     let (name, value) = text.split_once('=').ok_or_else(|| CliError::Place("--env: expected NAME=VALUE".to_owned()))?;
     Ok(EnvironmentVariable { name: name.to_owned(), value: value.to_owned().into(), ..EnvironmentVariable::default() })

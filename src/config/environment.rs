@@ -84,6 +84,11 @@ impl Environment {
         std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect()
     }
 
+    /// The kind of terminal that the user has.
+    pub fn terminal_kind(&self) -> Option<Cow<'_, str>> {
+        self.text("TERM")
+    }
+
     /// Whether the shim's settings file is named, so that it must not be chosen for it.
     pub fn names_shim_config(&self) -> bool {
         self.path("AMPOULE_SHIM_CONFIG").is_some()

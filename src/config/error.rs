@@ -62,6 +62,14 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// An image can't be one.
+    #[error("{key}: {reason}\nCorrect the settings file; its keys are in docs/settings.md.")]
+    Image {
+        /// The setting.
+        key: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
     /// There is no place for it.
     #[error("{key} is not set, and neither HOME nor the XDG variable that it follows from is\nSet {key}.")]
     NoDefault {

@@ -1,11 +1,13 @@
 //! Whether containers are started here, and what they may have.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::ConfigError;
+use crate::domain::instance::ImageRef;
 
 /// How containers are started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +28,19 @@ pub struct InstanceSettings {
     pub engine_socket: Option<PathBuf>,
     /// How long the containers of an instance that ended by itself are kept.
     pub keep_ended: Duration,
+    /// What devboxes are made of.
+    pub devbox: DevboxSettings,
     /// Where programs are looked for.
     pub programs: Vec<PathBuf>,
+}
+
+/// The images that devboxes know by a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevboxSettings {
+    /// What `default` is.
+    pub default_image: Option<ImageRef>,
+    /// What `builtin:NAME` is, by the name.
+    pub builtin_images: BTreeMap<String, ImageRef>,
 }
 
 /// An engine.
@@ -56,6 +69,31 @@ pub(super) struct Written {
     allow_host_mounts: Vec<PathBuf>,
     engine_socket: Option<PathBuf>,
     keep_ended_seconds: Option<u32>,
+    #[serde(default)]
+    devbox: WrittenDevbox,
+}
+
+/// The key `instances.devbox`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenDevbox {
+    default_image: Option<String>,
+    #[serde(default)]
+    builtin_images: BTreeMap<String, String>,
+}
+
+impl WrittenDevbox {
+    fn settings(self) -> Result<DevboxSettings, ConfigError> {
+        let image = |key: String, text: String| {
+            text.parse::<ImageRef>().map_err(|fault| ConfigError::Image { key, reason: fault.to_string() })
+        };
+        let default = self.default_image.map(|text| image("instances.devbox.default_image".to_owned(), text));
+        let builtin = self.builtin_images.into_iter().map(|(name, text)| {
+            let read = image(format!("instances.devbox.builtin_images.{name}"), text)?;
+            Ok((name, read))
+        });
+        Ok(DevboxSettings { default_image: default.transpose()?, builtin_images: builtin.collect::<Result<_, _>>()? })
+    }
 }
 
 impl Written {
@@ -74,6 +112,7 @@ impl Written {
             allow_host_mounts: absolute("instances.allow_host_mounts", self.allow_host_mounts)?,
             engine_socket: socket.into_iter().next(),
             keep_ended: Duration::from_secs(self.keep_ended_seconds.unwrap_or(600).into()),
+            devbox: self.devbox.settings()?,
             programs,
         })
     }

@@ -23,7 +23,7 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use flags::{ClientFlags, Flags};
 pub use grants::Grants;
-pub use instances::{EngineName, InstanceSettings};
+pub use instances::{DevboxSettings, EngineName, InstanceSettings};
 pub use network::{Limits, ListenSettings, TlsSettings};
 pub use remote::{Destination, Endpoint, InvalidEndpoint, RemoteFlags, token_file};
 pub use shim::ShimSettings;

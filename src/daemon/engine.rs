@@ -13,7 +13,7 @@ use nix::unistd::close;
 use super::{Error, logging};
 use crate::config::{EngineName, InstanceSettings};
 use crate::engine::{Agent, Engine, Kind, Limits, Setup};
-use crate::instances::Host;
+use crate::instances::{Host, Images};
 
 /// The command that the daemon starts itself with.
 pub const COMMAND: &str = "engine-agent";
@@ -74,7 +74,7 @@ impl Waiting {
         settings: &InstanceSettings,
         vault: String,
         socket: &Path,
-        cpus: u32,
+        (cpus, memory): (u32, u32),
     ) -> Result<(Running, Host), Error> {
         let limits = Limits {
             privileged: settings.allow_privileged,
@@ -103,7 +103,10 @@ impl Waiting {
         let told = self.child.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
         told.unwrap_or(Ok(())).map_err(failed)?;
         let engine = Engine::new(self.kind, socket.to_owned());
-        Ok((Running { child: self.child }, Host { engine, limits, keep_ended: settings.keep_ended, cpus }))
+        let images =
+            Images { default: settings.devbox.default_image.clone(), builtin: settings.devbox.builtin_images.clone() };
+        let host = Host { engine, limits, keep_ended: settings.keep_ended, cpus, memory, images };
+        Ok((Running { child: self.child }, host))
     }
 }
 

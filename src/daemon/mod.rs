@@ -68,7 +68,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let vault = Vault::new(store, keys, settings.versions_kept);
     let agent_socket = settings.socket.with_extension("engine");
     let agent = agent.zip(settings.instances.as_ref());
-    let agent = agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, cpus(workers)));
+    let agent =
+        agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, size_of_host(workers)));
     let (_agent, host) = agent.transpose()?.unzip();
     let failed = |error| state.log_error(error);
     runtime.block_on(vault.check_log(seal, vouched)).map_err(failed)?;
@@ -123,8 +124,13 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-fn cpus(workers: usize) -> u32 {
-    u32::try_from(workers).unwrap_or(u32::MAX)
+/// Processors, and memory in MiB.
+fn size_of_host(workers: usize) -> (u32, u32) {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    // In KiB (proc_meminfo(5)).
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+    let memory = total.map_or(u32::MAX, |total: u64| u32::try_from(total / 1024).unwrap_or(u32::MAX));
+    (u32::try_from(workers).unwrap_or(u32::MAX), memory)
 }
 
 /// What the daemon still opens once it is confined.

@@ -1,6 +1,7 @@
 //! What people submit to have a box to work in.
 
 mod read;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,8 @@ use std::str::FromStr;
 use super::Reference;
 use super::instance::{ImageRef, InvalidImageRef, Variable};
 
-pub use read::read;
+pub use read::{read, read_wire};
+pub use record::Devbox;
 
 /// A Devbox as its specification describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +119,16 @@ impl FromStr for DevboxName {
     }
 }
 
+impl fmt::Display for DevboxImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::Reference(image) => image.fmt(f),
+        }
+    }
+}
+
 impl FromStr for DevboxImage {
     type Err = InvalidDevbox;
 
@@ -177,6 +189,12 @@ impl RepositoryUrl {
     /// The text that git takes. It does not begin with `-`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// `https://HOST` of a repository that is read by HTTP: what its credentials are for.
+    pub fn http_origin(&self) -> Option<String> {
+        let (scheme, rest) = self.0.split_once("://").filter(|(scheme, _)| *scheme != "ssh")?;
+        rest.split('/').next().map(|host| format!("{scheme}://{host}"))
     }
 
     /// The name of the folder that git would clone into: the last part of the path, without `.git`.

@@ -7,6 +7,7 @@ use ampoule_proto::request::Reference;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::devbox::Devbox;
 use super::{ActorId, Labels, TokenId};
 
 /// An instance's identifier: `inst-` and lower-case letters and digits, so that a host can be called by it.
@@ -89,6 +90,8 @@ pub struct Instance {
     pub reason: String,
     /// The token that its containers were given.
     pub token: Option<TokenId>,
+    /// What it is besides, if it is a Devbox.
+    pub devbox: Option<Devbox>,
     /// Its containers.
     pub members: Vec<Member>,
 }
@@ -107,8 +110,12 @@ pub enum Status {
     Destroying,
     /// It has ended.
     Destroyed,
+    /// Its containers are being stopped.
+    Suspending,
     /// Its containers are stopped, and kept.
     Suspended,
+    /// Its containers, which were stopped, are being started.
+    Resuming,
     /// It failed; its containers are stopped, and kept until it is destroyed.
     Error,
 }
@@ -127,7 +134,9 @@ impl Status {
             Self::Running => "RUNNING",
             Self::Destroying => "DESTROYING",
             Self::Destroyed => "DESTROYED",
+            Self::Suspending => "SUSPENDING",
             Self::Suspended => "SUSPENDED",
+            Self::Resuming => "RESUMING",
             Self::Error => "ERROR",
         }
     }

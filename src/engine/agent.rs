@@ -6,17 +6,27 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::unistd::geteuid;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::argv::Invocation;
 use super::frame::{Frame, read_job};
+use super::hangup::hang_up;
 use super::job::Setup;
+use super::terminal::{Ours, Size, Terminal};
+
+/// How often whoever asked for something is looked after.
+const PROBE: Duration = Duration::from_secs(5);
+/// How long jobs have to end when the daemon has gone.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// The agent, listening.
 pub struct Agent {
@@ -59,16 +69,22 @@ impl Agent {
             let _ = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
         };
         tokio::pin!(parent);
+        let mut jobs = JoinSet::new();
         loop {
             let connection = tokio::select! {
-                () = &mut parent => return Ok(()),
+                () = &mut parent => break,
                 connection = listener.accept() => connection?.0,
+                // So that what has ended is forgotten.
+                Some(_) = jobs.join_next() => continue,
             };
             let setup = setup.clone();
             if connection.peer_cred()?.uid() == geteuid().as_raw() {
-                tokio::spawn(async move { attend(connection, &setup).await });
+                jobs.spawn(async move { attend(connection, &setup).await });
             }
         }
+        // The daemon's side of them is closed, and they see to it that commands in containers end.
+        let _ = timeout(PARTING, async { while jobs.join_next().await.is_some() {} }).await;
+        Ok(())
     }
 }
 
@@ -78,9 +94,9 @@ async fn attend(connection: UnixStream, setup: &Setup) {
         Ok(None) => return,
         Ok(Some(job)) => match setup.invocation(&job) {
             Ok(call) => match spawn(setup, &call) {
-                Ok(child) => {
+                Ok(started) => {
                     // An error here is that nobody listens any more: the program has been ended with the job.
-                    let _ = relay(child, call, reader, &mut writer).await;
+                    let _ = relay(started, call, reader, &mut writer).await;
                     return;
                 }
                 Err(error) => format!("{} can't be started: {error}", setup.program.display()),
@@ -92,67 +108,110 @@ async fn attend(connection: UnixStream, setup: &Setup) {
     let _ = Frame::Refused(refusal).write(&mut writer).await;
 }
 
-fn spawn(setup: &Setup, call: &Invocation) -> io::Result<Child> {
+fn spawn(setup: &Setup, call: &Invocation) -> io::Result<(Child, Option<Ours>)> {
     let mut command = Command::new(&setup.program);
-    let stdin = if call.input.is_some() || call.interactive { Stdio::piped() } else { Stdio::null() };
-    command.args(&call.arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let terminal = call.terminal.map(Terminal::open).transpose()?;
+    match &terminal {
+        // What the client itself has to say comes apart.
+        Some(terminal) => command.stdin(terminal.side()?).stdout(terminal.side()?),
+        None if call.input.is_some() || call.interactive => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
+        None => command.stdin(Stdio::null()).stdout(Stdio::piped()),
+    };
     // An engine's children must not see this process's signals, nor end with it.
-    command.process_group(0).kill_on_drop(true).spawn()
+    command.args(&call.arguments).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let child = command.spawn()?;
+    let client = child.id();
+    Ok((child, terminal.map(|terminal| terminal.into_ours(client)).transpose()?))
 }
 
 /// Passes everything on until the program has ended, or whoever asked has gone: then the program is ended.
 async fn relay(
-    mut child: Child,
-    call: Invocation,
-    mut reader: OwnedReadHalf,
+    (mut child, terminal): (Child, Option<Ours>),
+    mut call: Invocation,
+    reader: OwnedReadHalf,
     writer: &mut OwnedWriteHalf,
 ) -> io::Result<()> {
-    let mut stdin = child.stdin.take();
-    if let (Some(input), Some(mut pipe)) = (call.input, stdin.take_if(|_| !call.interactive)) {
-        tokio::spawn(async move { pipe.write_all(&input).await });
+    let ended = pass_on(&mut child, terminal, &mut call, reader, writer).await;
+    if let Ok(Some(status)) = ended {
+        return Frame::Exit(code(status)).write(writer).await;
     }
+    child.start_kill()?;
+    child.wait().await?;
+    if let Some(mark) = call.mark {
+        hang_up(&mark, call.terminal.is_some()).await;
+    }
+    Ok(())
+}
+
+/// How the program ended; nothing, or an error, if whoever asked has gone.
+async fn pass_on(
+    child: &mut Child,
+    terminal: Option<Ours>,
+    call: &mut Invocation,
+    mut reader: OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+) -> io::Result<Option<ExitStatus>> {
     let (sender, mut frames) = mpsc::channel(4);
-    let streams = [
-        child.stdout.take().map(|stdout| tokio::spawn(read_all(stdout, Frame::Stdout, sender.clone()))),
-        child.stderr.take().map(|stderr| tokio::spawn(read_all(stderr, Frame::Stderr, sender.clone()))),
-    ];
+    let mut input = Input { pipe: child.stdin.take().map(|pipe| Box::new(pipe) as Pipe), size: None };
+    if let Some(stdout) = child.stdout.take() {
+        tokio::spawn(read_all(stdout, Frame::Stdout, sender.clone()));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(read_all(stderr, Frame::Stderr, sender.clone()));
+    }
+    if let Some(Ours { shown, keys, size }) = terminal {
+        tokio::spawn(read_all(shown, Frame::Stdout, sender.clone()));
+        input = Input { pipe: call.interactive.then(|| Box::new(keys) as Pipe), size: Some(size) };
+    }
     drop(sender);
-    let mut gone = std::pin::pin!(feed(&mut reader, stdin));
+    if let (Some(text), Some(mut pipe)) = (call.input.take(), input.pipe.take_if(|_| !call.interactive)) {
+        tokio::spawn(async move { pipe.write_all(&text).await });
+    }
+    let mut gone = std::pin::pin!(feed(&mut reader, input));
     loop {
         tokio::select! {
             frame = frames.recv() => match frame {
                 Some(frame) => frame.write(writer).await?,
                 None => break,
             },
-            () = &mut gone => {
-                child.start_kill()?;
-                child.wait().await?;
-                return Ok(());
-            }
+            () = &mut gone => return Ok(None),
+            // Fails if nobody listens any more. What comes from there doesn't tell while the program takes no input.
+            () = sleep(PROBE) => Frame::Stdout(Vec::new()).write(writer).await?,
         }
     }
-    drop(streams);
-    let status = tokio::select! {
-        status = child.wait() => status?,
-        () = &mut gone => {
-            child.start_kill()?;
-            child.wait().await?
-        }
-    };
-    Frame::Exit(code(status)).write(writer).await
+    tokio::select! {
+        status = child.wait() => status.map(Some),
+        () = &mut gone => Ok(None),
+    }
+}
+
+type Pipe = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Where what comes for a program goes.
+struct Input {
+    pipe: Option<Pipe>,
+    size: Option<Size>,
 }
 
 /// Gives the program what comes for it; returns when the other side has gone.
-async fn feed(reader: &mut OwnedReadHalf, mut stdin: Option<ChildStdin>) {
+async fn feed(reader: &mut OwnedReadHalf, mut input: Input) {
     while let Ok(Some(frame)) = Frame::read(reader).await {
-        if let Frame::Stdin(data) = frame {
-            if data.is_empty() {
-                stdin = None;
-            } else if let Some(pipe) = &mut stdin
-                && pipe.write_all(&data).await.is_err()
-            {
-                stdin = None;
+        match frame {
+            // A terminal has no end but its own.
+            Frame::Stdin(data) if data.is_empty() => input.pipe = input.pipe.filter(|_| input.size.is_some()),
+            Frame::Stdin(data) => {
+                if let Some(pipe) = &mut input.pipe
+                    && pipe.write_all(&data).await.is_err()
+                {
+                    input.pipe = None;
+                }
             }
+            Frame::Resize(window) => {
+                if let Some(size) = &input.size {
+                    size.set(window);
+                }
+            }
+            Frame::Stdout(_) | Frame::Stderr(_) | Frame::Exit(_) | Frame::Refused(_) => {}
         }
     }
 }

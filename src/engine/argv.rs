@@ -2,7 +2,8 @@
 
 use std::path::{Component, Path};
 
-use super::job::{Job, Limits, Mount, NewContainer, Setup};
+use super::hangup::MARK;
+use super::job::{Job, Limits, Mount, NewContainer, Setup, Window};
 use super::{INSTANCE_LABEL, Kind, NAME_LABEL};
 
 /// The label that says which vault a container belongs to.
@@ -16,16 +17,27 @@ pub(super) struct Invocation {
     pub(super) input: Option<Vec<u8>>,
     /// Whether standard input comes from whoever asked.
     pub(super) interactive: bool,
+    /// The size of the terminal that the program is given.
+    pub(super) terminal: Option<Window>,
+    /// What the command in the container is found by, if it is to end when whoever asked has gone.
+    pub(super) mark: Option<String>,
 }
 
 impl Setup {
     /// The command line of a job, or why it isn't done.
     pub(super) fn invocation(&self, job: &Job) -> Result<Invocation, String> {
-        let mut call = Invocation { arguments: self.arguments.clone(), input: None, interactive: false };
+        let mut call = Invocation {
+            arguments: self.arguments.clone(),
+            input: None,
+            interactive: false,
+            terminal: None,
+            mark: None,
+        };
         let filter = format!("label={VAULT_LABEL}={}", self.vault);
         match job {
             Job::Version => call.words(&["version", "--format", "{{.Client.Version}}"]),
             Job::HasImage(image) => call.words(&["image", "inspect", "--format", "{{.Id}}", image]),
+            Job::ImageConfig(image) => call.words(&["image", "inspect", "--format", "{{json .Config}}", image]),
             Job::Pull(image) => call.words(&["pull", image]),
             Job::Create(container) => self.create(&mut call, container)?,
             Job::Start(id) => call.words(&["start", id]),
@@ -60,13 +72,19 @@ impl Setup {
                 }
                 call.words(&[id]);
             }
-            Job::Exec { id, command, env, cwd, stdin, detach } => {
+            Job::Exec { id, command, env, cwd, stdin, terminal, detach } => {
                 call.words(&["exec"]);
-                if *stdin {
-                    call.words(&["--interactive"]);
+                for (option, is_wanted) in
+                    [("--interactive", *stdin), ("--tty", terminal.is_some()), ("--detach", *detach)]
+                {
+                    if is_wanted {
+                        call.words(&[option]);
+                    }
                 }
-                if *detach {
-                    call.words(&["--detach"]);
+                if !*detach {
+                    let mark = mark()?;
+                    call.words(&["--env", &format!("{MARK}={mark}")]);
+                    call.mark = Some(mark);
                 }
                 if !cwd.is_empty() {
                     call.words(&["--workdir", cwd]);
@@ -76,7 +94,7 @@ impl Setup {
                 }
                 call.words(&[id]);
                 call.arguments.extend_from_slice(command);
-                call.interactive = *stdin;
+                (call.interactive, call.terminal) = (*stdin, *terminal);
             }
             Job::CopyOut { id, path } => call.words(&["cp", &format!("{id}:{path}"), "-"]),
             Job::CopyIn { id, path } => {
@@ -115,7 +133,8 @@ impl Setup {
         }
         call.powers(container, &self.limits);
         for mount in &container.mounts {
-            call.words(&["--mount", &mount_option(mount)]);
+            let (option, value) = mount_option(mount);
+            call.words(&[option, &value]);
         }
         if let Some(cpus) = container.cpus {
             call.words(&["--cpus", &cpus.to_string()]);
@@ -175,13 +194,21 @@ impl Invocation {
     }
 }
 
-fn mount_option(mount: &Mount) -> String {
+fn mark() -> Result<String, String> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| format!("there is no randomness: {error}"))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(random)))
+}
+
+fn mount_option(mount: &Mount) -> (&'static str, String) {
     match mount {
         Mount::Host { source, target, readonly } => {
             let readonly = if *readonly { ",readonly" } else { "" };
-            format!("type=bind,source={source},target={target}{readonly}")
+            ("--mount", format!("type=bind,source={source},target={target}{readonly}"))
         }
-        Mount::Volume { name, target } => format!("type=volume,source={name},target={target}"),
+        Mount::Volume { name, target } => ("--mount", format!("type=volume,source={name},target={target}")),
+        // What is built there shall run: engines forbid that unless it is said.
+        Mount::Memory { target } => ("--tmpfs", format!("{target}:exec,mode=1777")),
     }
 }
 

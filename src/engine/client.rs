@@ -4,11 +4,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::frame::{Frame, write_job};
-use super::{Found, Job, Kind};
+use super::{Found, Job, Kind, Window};
 
 /// The longest error message of an engine that is kept.
 const MOST_WORDS: usize = 4000;
@@ -22,7 +24,18 @@ pub struct Engine {
 
 /// A job under way. When it is dropped, so is the job.
 pub struct Session {
+    output: Output,
+    input: Input,
+}
+
+/// What comes of a job.
+pub struct Output {
     reader: OwnedReadHalf,
+    buffer: BytesMut,
+}
+
+/// What goes to a job.
+pub struct Input {
     writer: OwnedWriteHalf,
 }
 
@@ -53,7 +66,7 @@ impl Engine {
         let stream = UnixStream::connect(&*self.socket).await?;
         let (reader, mut writer) = stream.into_split();
         write_job(job, &mut writer).await?;
-        Ok(Session { reader, writer })
+        Ok(Session { output: Output { reader, buffer: BytesMut::new() }, input: Input { writer } })
     }
 
     /// Runs a job to its end, whatever that is.
@@ -65,7 +78,7 @@ impl Engine {
                 Frame::Stdout(data) => stdout.extend(data),
                 Frame::Stderr(data) => stderr.extend(data),
                 Frame::Exit(code) => return Ok(Finished { code, stdout, stderr }),
-                Frame::Stdin(_) | Frame::Refused(_) => {}
+                Frame::Stdin(_) | Frame::Resize(_) | Frame::Refused(_) => {}
             }
         }
     }
@@ -103,18 +116,44 @@ impl Engine {
 }
 
 impl Session {
-    /// The next frame; the last is [`Frame::Exit`].
+    /// The next frame; the last is [`Frame::Exit`]. Nothing is lost if it is not waited for to the end.
     pub async fn next(&mut self) -> Result<Frame, EngineError> {
-        match Frame::read(&mut self.reader).await? {
-            Some(Frame::Refused(reason)) => Err(EngineError::Refused(reason)),
-            Some(frame) => Ok(frame),
-            None => Err(EngineError::Agent(io::ErrorKind::UnexpectedEof.into())),
-        }
+        self.output.next().await
     }
 
+    /// Both directions apart.
+    pub fn split(&mut self) -> (&mut Output, &mut Input) {
+        (&mut self.output, &mut self.input)
+    }
+}
+
+impl Output {
+    /// The next frame, as of [`Session::next`].
+    pub async fn next(&mut self) -> Result<Frame, EngineError> {
+        loop {
+            match Frame::take(&mut self.buffer)? {
+                Some(Frame::Refused(reason)) => return Err(EngineError::Refused(reason)),
+                // Only a look whether somebody listens.
+                Some(Frame::Stdout(data)) if data.is_empty() => {}
+                Some(frame) => return Ok(frame),
+                None if self.reader.read_buf(&mut self.buffer).await? == 0 => {
+                    return Err(EngineError::Agent(io::ErrorKind::UnexpectedEof.into()));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl Input {
     /// Gives the program input; empty means that there is no more.
     pub async fn send(&mut self, data: Vec<u8>) -> Result<(), EngineError> {
         Ok(Frame::Stdin(data).write(&mut self.writer).await?)
+    }
+
+    /// Gives the program's terminal another size.
+    pub async fn resize(&mut self, window: Window) -> Result<(), EngineError> {
+        Ok(Frame::Resize(window).write(&mut self.writer).await?)
     }
 }
 

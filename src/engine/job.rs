@@ -44,6 +44,8 @@ pub enum Job {
     Version,
     /// Tell whether an image is there, by the exit code.
     HasImage(String),
+    /// Print what an image says of the containers made of it, as JSON.
+    ImageConfig(String),
     /// Fetch an image.
     Pull(String),
     /// Make a container without starting it; its id is printed.
@@ -87,6 +89,8 @@ pub enum Job {
         cwd: String,
         /// Whether it is given standard input.
         stdin: bool,
+        /// The size of its terminal, if it has one.
+        terminal: Option<Window>,
         /// Whether it goes on when nobody listens.
         detach: bool,
     },
@@ -106,6 +110,15 @@ pub enum Job {
     },
     /// Remove named volumes.
     RemoveVolumes(Vec<String>),
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Lines.
+    pub rows: u16,
+    /// Characters of a line.
+    pub columns: u16,
 }
 
 /// A container to make.
@@ -170,6 +183,11 @@ pub enum Mount {
     Volume {
         /// Its name.
         name: String,
+        /// Where it is in the container.
+        target: String,
+    },
+    /// A folder in memory, for everybody and for programs too, that goes when the container stops.
+    Memory {
         /// Where it is in the container.
         target: String,
     },

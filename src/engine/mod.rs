@@ -7,14 +7,16 @@ mod agent;
 mod argv;
 mod client;
 mod frame;
+mod hangup;
 mod inspect;
 mod job;
+mod terminal;
 
 pub use agent::{Agent, AgentError};
-pub use client::{Engine, EngineError, Finished, Session};
+pub use client::{Engine, EngineError, Finished, Input, Output, Session};
 pub use frame::Frame;
 pub use inspect::{Condition, Found};
-pub use job::{Job, Limits, Mount, NewContainer, Port, Setup};
+pub use job::{Job, Limits, Mount, NewContainer, Port, Setup, Window};
 
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

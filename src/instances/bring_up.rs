@@ -2,8 +2,8 @@
 
 use super::{Instances, failed, plan};
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Shape};
-use crate::domain::{Instance, InstanceId, Status};
-use crate::engine::{EngineError, Job};
+use crate::domain::{Instance, InstanceId, Reference, Status};
+use crate::engine::{EngineError, Job, NewContainer};
 use crate::vault::{Error, InstanceRefusal};
 
 /// How many of a container's last lines are told when it fails.
@@ -70,37 +70,54 @@ impl Instances {
         request: &InstanceRequest,
         specs: &[ContainerSpec],
     ) -> Result<Vec<String>, Error> {
-        let engine = &self.host()?.engine;
         for spec in specs {
-            let image = spec.image.to_string();
-            if engine.finish(&Job::HasImage(image.clone())).await.map_err(failed)?.code != 0 {
-                engine.run(&Job::Pull(image)).await.map_err(failed)?;
-            }
+            self.fetch(spec.image.as_str()).await?;
         }
         let mut ids = Vec::new();
         for spec in specs {
             let container = plan::container(id.as_str(), request, spec);
-            let printed = engine.run(&Job::Create(Box::new(container))).await.map_err(failed)?;
-            let container = printed.split_whitespace().last().unwrap_or_default().to_owned();
-            // Before it is started, which is when its secrets are drawn.
-            self.vault().confine(&container, plan::named(&spec.env).into_iter().map(|named| named.reference).collect());
-            let (name, known) = (spec.name.to_string(), container.clone());
-            let instance = self
-                .change(id, None, move |instance, _| {
-                    if let Some(member) = instance.members.iter_mut().find(|member| member.name == name) {
-                        member.id = Some(known);
-                    }
-                })
-                .await?;
-            ids.push(container);
-            if !matches!(instance.status, Status::Creating | Status::Running) {
-                return Err(super::state(&instance, "it was ended while it was being made"));
-            }
+            let references = plan::named(&spec.env).into_iter().map(|named| named.reference).collect();
+            ids.push(self.make_one(id, container, references).await?);
         }
         Ok(ids)
     }
 
-    async fn start(&self, ids: &[String]) -> Result<(), Error> {
+    /// Sees that an image is there.
+    pub(super) async fn fetch(&self, image: &str) -> Result<(), Error> {
+        let engine = &self.host()?.engine;
+        if engine.finish(&Job::HasImage(image.to_owned())).await.map_err(failed)?.code != 0 {
+            engine.run(&Job::Pull(image.to_owned())).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Makes one container that may be given these secrets, and returns the engine's id of it.
+    pub(super) async fn make_one(
+        &self,
+        id: &InstanceId,
+        container: NewContainer,
+        references: Vec<Reference>,
+    ) -> Result<String, Error> {
+        let name = container.name.clone();
+        let printed = self.host()?.engine.run(&Job::Create(Box::new(container))).await.map_err(failed)?;
+        let container = printed.split_whitespace().last().unwrap_or_default().to_owned();
+        // Before it is started, which is when its secrets are drawn.
+        self.vault().confine(&container, references);
+        let known = container.clone();
+        let instance = self
+            .change(id, None, move |instance, _| {
+                if let Some(member) = instance.members.iter_mut().find(|member| member.name == name) {
+                    member.id = Some(known);
+                }
+            })
+            .await?;
+        if !matches!(instance.status, Status::Creating | Status::Running) {
+            return Err(super::state(&instance, "it was ended while it was being made"));
+        }
+        Ok(container)
+    }
+
+    pub(super) async fn start(&self, ids: &[String]) -> Result<(), Error> {
         let engine = &self.host()?.engine;
         for id in ids {
             match engine.run(&Job::Start(id.clone())).await {
@@ -155,7 +172,7 @@ impl Instances {
 }
 
 /// To the next status, unless something else has happened to it meanwhile.
-fn advance(instance: &mut Instance, from: Status, to: Status) {
+pub(super) fn advance(instance: &mut Instance, from: Status, to: Status) {
     if instance.status == from {
         instance.status = to;
     }

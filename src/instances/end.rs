@@ -26,7 +26,8 @@ impl Instances {
             if !instance.status.is_over() {
                 instance.status = Status::Destroying;
             }
-            if instance.reason.is_empty() {
+            // Why it was stopped, is not why it ends.
+            if !reason.is_empty() && (instance.reason.is_empty() || instance.devbox.is_some()) {
                 instance.reason = reason;
             }
         })
@@ -34,6 +35,7 @@ impl Instances {
         let turn = self.turn(id);
         let _mine = turn.lock().await;
         self.remove_all(id).await?;
+        self.remove_devbox_volumes(id).await?;
         self.change(id, None, |instance, now| {
             instance.status = Status::Destroyed;
             instance.destroyed_at.get_or_insert(now);

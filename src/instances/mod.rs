@@ -4,8 +4,10 @@
 //! so that they are found again whatever happened to the daemon meanwhile.
 
 mod bring_up;
+mod devbox;
 mod end;
 mod plan;
+mod sessions;
 mod supervise;
 
 use std::collections::HashMap;
@@ -17,10 +19,12 @@ use tokio::sync::{Notify, watch};
 use crate::authz::{Action, Principal};
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Variable};
 use crate::domain::{Instance, InstanceId, LabelFilter, Member, Status, Timestamp};
-use crate::engine::{Engine, EngineError, Job, Limits, Session};
+use crate::engine::{Engine, EngineError, Limits, Window};
 use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
 
+pub use devbox::Images;
 pub use plan::volume_name;
+pub use sessions::{Place, Upload};
 
 /// How the daemon starts containers.
 #[derive(Clone)]
@@ -33,6 +37,10 @@ pub struct Host {
     pub keep_ended: Duration,
     /// The host's processors.
     pub cpus: u32,
+    /// The host's memory in MiB.
+    pub memory: u32,
+    /// What devboxes may call their images.
+    pub images: Images,
 }
 
 /// The instances of a vault.
@@ -64,6 +72,8 @@ pub struct Exec {
     pub cwd: String,
     /// Whether it is given input.
     pub stdin: bool,
+    /// The size of its terminal, and what kind it is of, if it has one.
+    pub terminal: Option<(Window, String)>,
     /// Whether it goes on by itself.
     pub detach: bool,
 }
@@ -109,6 +119,9 @@ impl Instances {
         let named = containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
         let instance = self.vault().permit_instance(principal, Action::CreateInstance, id, None, named).await?;
         running(&instance)?;
+        if instance.devbox.is_some() {
+            return Err(Error::Invalid(format!("instance {id} is a devbox, which has one container and no other")));
+        }
         let host = self.host()?;
         for spec in &containers {
             plan::check_container(spec, host)?;
@@ -171,46 +184,6 @@ impl Instances {
         self.change(id, None, move |instance, _| instance.deadline = Some(deadline)).await?;
         self.inner.wake.notify_one();
         Ok(deadline)
-    }
-
-    /// Starts a command in a container.
-    pub async fn exec(&self, principal: &Principal, id: &InstanceId, exec: Exec) -> Result<Session, Error> {
-        let named = plan::named(&exec.env);
-        let references = named.iter().map(|named| named.reference.clone()).collect();
-        let program = exec.command.first().cloned();
-        let instance = self.vault().permit_instance(principal, Action::ExecInstance, id, program, named).await?;
-        running(&instance)?;
-        let host = self.host()?;
-        let container = container_id(&instance, &exec.container)?;
-        self.vault().allow(&container, references);
-        let job = Job::Exec {
-            id: container,
-            command: exec.command,
-            env: plan::environment(&exec.env),
-            cwd: exec.cwd,
-            stdin: exec.stdin,
-            detach: exec.detach,
-        };
-        host.engine.start(&job).await.map_err(failed)
-    }
-
-    /// What the containers print: each one's name, and the job that tells it.
-    pub async fn logs(
-        &self,
-        principal: &Principal,
-        id: &InstanceId,
-        follow: bool,
-    ) -> Result<Vec<(String, Session)>, Error> {
-        let instance = self.describe(principal, id).await?;
-        let engine = &self.host()?.engine;
-        let mut sessions = Vec::new();
-        for member in &instance.members {
-            if let Some(id) = member.id.clone() {
-                let job = Job::Logs { id, follow, last: None };
-                sessions.push((member.name.clone(), engine.start(&job).await.map_err(failed)?));
-            }
-        }
-        Ok(sessions)
     }
 
     /// Whose turn it is to work on an instance's containers.

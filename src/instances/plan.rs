@@ -62,6 +62,7 @@ pub(super) fn instance(request: &InstanceRequest, principal: &Principal) -> Resu
         status: Status::Pending,
         reason: String::new(),
         token: None,
+        devbox: None,
         members: request.containers.iter().map(member).collect(),
     })
 }

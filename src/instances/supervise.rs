@@ -25,9 +25,9 @@ impl Instances {
                 self.vault().confine(id, member.references.clone());
             }
         }
-        let unfinished = living
-            .into_iter()
-            .filter(|instance| matches!(instance.status, Status::Pending | Status::Creating | Status::Destroying));
+        let unfinished = living.into_iter().filter(|instance| {
+            !matches!(instance.status, Status::Running | Status::Suspended | Status::Error | Status::Destroyed)
+        });
         Ok(unfinished.map(|instance| instance.id).collect())
     }
 
@@ -56,7 +56,7 @@ impl Instances {
     async fn finish_up(&self, unfinished: Vec<InstanceId>) -> Vec<InstanceId> {
         let mut left = Vec::new();
         for id in unfinished {
-            if let Err(error) = self.settle(&id).await {
+            if let Err(error) = self.conclude(&id).await {
                 tracing::warn!(instance = id.as_str(), error = error.to_string(), "an instance can't be settled yet");
                 left.push(id);
             }
@@ -64,12 +64,16 @@ impl Instances {
         left
     }
 
-    async fn settle(&self, id: &InstanceId) -> Result<(), Error> {
+    async fn conclude(&self, id: &InstanceId) -> Result<(), Error> {
         match self.look(id).await?.status {
             Status::Pending | Status::Creating => {
                 self.remove_all(id).await?;
                 self.fail(id, "the daemon stopped while it was being made".to_owned()).await;
                 Ok(())
+            }
+            Status::Suspending => self.settle(id, String::new()).await.map(drop),
+            Status::Resuming => {
+                self.settle(id, "the daemon stopped while it was being started".to_owned()).await.map(drop)
             }
             Status::Destroying => self.end(id, None, String::new()).await,
             Status::Running | Status::Suspended | Status::Error | Status::Destroyed => Ok(()),
@@ -126,7 +130,11 @@ impl Instances {
                 Some(Condition::Created) => format!("container {} was stopped", member.name),
                 None => format!("container {} is gone", member.name),
             };
-            if member.is_service || condition.is_none() {
+            if instance.devbox.is_some() && condition.is_some() {
+                // Its files are there: it can be started again.
+                let ended = self.with_last_words(ended, id).await;
+                self.settle(&instance.id, ended).await?;
+            } else if member.is_service || condition.is_none() {
                 let ended = if condition.is_some() { self.with_last_words(ended, id).await } else { ended };
                 self.fail(&instance.id, ended).await;
             } else {

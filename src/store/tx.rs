@@ -3,6 +3,7 @@
 use super::StoreError;
 use crate::audit::{Entry, Frontier, Nodes};
 use crate::authz::{Grant, Revocation, Token, TokenHash};
+use crate::domain::devbox::DevboxName;
 use crate::domain::{
     ActorId, Container, Injection, Instance, InstanceId, Object, ObjectId, Process, RequestId, RootWrap, SealedValue,
     Timestamp, TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
@@ -70,6 +71,12 @@ pub trait ReadTx: Nodes<Error = StoreError> {
 
     /// An instance, whether it has ended or not.
     fn instance(&mut self, id: &InstanceId) -> Result<Option<Instance>, StoreError>;
+
+    /// The devbox of this name that has not ended.
+    fn devbox(&mut self, name: &DevboxName) -> Result<Option<Instance>, StoreError>;
+
+    /// Every devbox that has not ended, oldest first.
+    fn devboxes(&mut self) -> Result<Vec<Instance>, StoreError>;
 
     /// Instances, newest first: those before an id, so many at most, and those that have ended only if asked for.
     fn instances(

@@ -1,12 +1,17 @@
 //! Who may do what to instances. What becomes of their containers is not decided here.
 
+mod refusal;
+
 use ampoule_proto::request::Reference as SecretReference;
 
 use super::{Error, Refusal, Vault, load};
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
 use crate::authz::{Action, Principal, Resource};
+use crate::domain::devbox::DevboxName;
 use crate::domain::{Caller, Identity, Instance, InstanceId, LabelFilter, Labels, RequestId, Timestamp};
 use crate::store::{ReadTx, StoreError};
+
+pub use refusal::InstanceRefusal;
 
 /// A secret that a request names, and where it does.
 #[derive(Clone, Debug)]
@@ -44,6 +49,7 @@ impl Vault {
         self.store
             .write(move |tx| {
                 let subject = Some(Subject::Instance(instance.id.clone()));
+                let taken = instance.devbox.as_ref().map(|devbox| devbox.name.clone());
                 let made = |outcome| entry(principal.caller(), Action::CreateInstance, subject.clone(), outcome);
                 if let Err(denied) = principal.may(Action::CreateInstance, Resource::NewInstance(&instance.labels)) {
                     tx.append(&made(Outcome::Denied))?;
@@ -53,12 +59,19 @@ impl Vault {
                 for entry in &entries {
                     tx.append(entry)?;
                 }
-                tx.append(&made(if refused.is_empty() { Outcome::Ok } else { Outcome::Withheld }))?;
-                if refused.is_empty() {
-                    tx.put_instance(&instance)?;
-                    return Ok(Ok(()));
+                if !refused.is_empty() {
+                    tx.append(&made(Outcome::Withheld))?;
+                    return Ok(Err(Error::Unresolved(refused)));
                 }
-                Ok(Err(Error::Unresolved(refused)))
+                if let Some(name) = taken
+                    && tx.devbox(&name)?.is_some()
+                {
+                    tx.append(&made(Outcome::Exists))?;
+                    return Ok(Err(Error::Instance(InstanceRefusal::NameTaken { name })));
+                }
+                tx.append(&made(Outcome::Ok))?;
+                tx.put_instance(&instance)?;
+                Ok(Ok(()))
             })
             .await?
             .0
@@ -83,21 +96,50 @@ impl Vault {
         reason: Option<String>,
         named: Vec<Named>,
     ) -> Result<Instance, Error> {
-        let (principal, id) = (principal.clone(), id.clone());
+        self.permit_target(principal, action, Target::Id(id.clone()), reason, move |_| named).await
+    }
+
+    /// The same of the devbox of this name, for which it may need these secrets.
+    pub async fn permit_devbox<F>(
+        &self,
+        principal: &Principal,
+        action: Action,
+        name: &DevboxName,
+        reason: Option<String>,
+        named: F,
+    ) -> Result<Instance, Error>
+    where
+        F: FnOnce(&Instance) -> Vec<Named> + Send + 'static,
+    {
+        self.permit_target(principal, action, Target::Devbox(name.clone()), reason, named).await
+    }
+
+    async fn permit_target<F>(
+        &self,
+        principal: &Principal,
+        action: Action,
+        target: Target,
+        reason: Option<String>,
+        named: F,
+    ) -> Result<Instance, Error>
+    where
+        F: FnOnce(&Instance) -> Vec<Named> + Send + 'static,
+    {
+        let principal = principal.clone();
         self.store
             .write(move |tx| {
-                let found = tx.instance(&id)?;
+                let (found, id) = target.find(tx)?;
                 let labels = found.as_ref().map(|instance| &instance.labels);
-                let permitted = principal.may(action, Resource::Instance(&id, labels));
+                let resource = id.as_ref().map_or(Resource::Some, |id| Resource::Instance(id, labels));
+                let permitted = principal.may(action, resource);
+                let unknown = || Err(Error::Instance(target.unknown()));
                 let (mut outcome, mut result) = match (permitted, found) {
-                    (Err(_), _) => (Outcome::Denied, Err(Error::Instance(InstanceRefusal::Unknown { id: id.clone() }))),
-                    (Ok(_), None) => {
-                        (Outcome::Unknown, Err(Error::Instance(InstanceRefusal::Unknown { id: id.clone() })))
-                    }
+                    (Err(_), _) => (Outcome::Denied, unknown()),
+                    (Ok(_), None) => (Outcome::Unknown, unknown()),
                     (Ok(_), Some(instance)) => (Outcome::Ok, Ok(instance)),
                 };
-                if result.is_ok() {
-                    let (refused, entries) = refused(tx, &principal, &named)?;
+                if let Ok(instance) = &result {
+                    let (refused, entries) = refused(tx, &principal, &named(instance))?;
                     for entry in &entries {
                         tx.append(entry)?;
                     }
@@ -105,7 +147,7 @@ impl Vault {
                         (outcome, result) = (Outcome::Withheld, Err(Error::Unresolved(refused)));
                     }
                 }
-                let mut entry = entry(principal.caller(), action, Some(Subject::Instance(id)), outcome);
+                let mut entry = entry(principal.caller(), action, id.map(Subject::Instance), outcome);
                 entry.attributes.reason = reason;
                 tx.append(&entry)?;
                 Ok(result)
@@ -160,6 +202,20 @@ impl Vault {
         listed.attributes.count = Some(page.instances.len());
         self.record(listed).await?;
         Ok(page)
+    }
+
+    /// The devboxes that may be described, oldest first.
+    pub async fn list_devboxes(&self, principal: &Principal) -> Result<Vec<Instance>, Error> {
+        let grant = self.permit(principal, Action::ListInstances, Resource::Some).await?;
+        let mut devboxes = self.store.read(|tx| tx.devboxes()).await?;
+        let may = |instance: &Instance| {
+            principal.may(Action::DescribeInstance, Resource::Instance(&instance.id, Some(&instance.labels))).is_ok()
+        };
+        devboxes.retain(may);
+        let mut listed = entry(grant.caller(), Action::ListInstances, None, Outcome::Ok);
+        listed.attributes.count = Some(devboxes.len());
+        self.record(listed).await?;
+        Ok(devboxes)
     }
 
     /// Every instance that has not ended, for the daemon itself.
@@ -219,6 +275,33 @@ impl Vault {
     }
 }
 
+/// What somebody asks about.
+enum Target {
+    Id(InstanceId),
+    Devbox(DevboxName),
+}
+
+impl Target {
+    /// The instance, if there is one, and what it is called, if that is known.
+    fn find(&self, tx: &mut (impl ReadTx + ?Sized)) -> Result<(Option<Instance>, Option<InstanceId>), StoreError> {
+        Ok(match self {
+            Self::Id(id) => (tx.instance(id)?, Some(id.clone())),
+            Self::Devbox(name) => {
+                let found = tx.devbox(name)?;
+                let id = found.as_ref().map(|instance| instance.id.clone());
+                (found, id)
+            }
+        })
+    }
+
+    fn unknown(&self) -> InstanceRefusal {
+        match self {
+            Self::Id(id) => InstanceRefusal::Unknown { id: id.clone() },
+            Self::Devbox(name) => InstanceRefusal::UnknownDevbox { name: name.clone() },
+        }
+    }
+}
+
 /// The secrets that can't be had, and the entries that tell of them. That they may be injected is not yet an injection: that
 /// is recorded when it happens.
 fn refused(
@@ -246,41 +329,4 @@ fn refused(
 
 fn entry(caller: &Caller, action: Action, subject: Option<Subject>, outcome: Outcome) -> Entry {
     Entry { action: action.into(), actor: Actor(caller.clone()), subject, outcome, attributes: Attributes::default() }
-}
-
-/// Why something can't be done with an instance.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InstanceRefusal {
-    /// There is none, or the caller may not know of it.
-    #[error("instance {id} is not known, or not to you")]
-    Unknown {
-        /// What was asked for.
-        id: InstanceId,
-    },
-    /// It is not in a state for that.
-    #[error("instance {id} is {status}: {reason}")]
-    State {
-        /// Which.
-        id: InstanceId,
-        /// How far it is.
-        status: &'static str,
-        /// What that means for the request.
-        reason: String,
-    },
-    /// It has no such container.
-    #[error("instance {id} has no container {name:?}: it has {}", known.join(", "))]
-    NoContainer {
-        /// Which.
-        id: InstanceId,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// The engine could not do it.
-    #[error("{0}")]
-    Engine(String),
-    /// There is no engine.
-    #[error("this daemon starts no containers: set `instances.engine` in its settings")]
-    Off,
 }

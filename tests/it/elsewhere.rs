@@ -70,6 +70,16 @@ fn a_daemon_elsewhere_sees_the_token_and_nobody_else() {
     let entries = Rpc::new(&site.network.daemon.socket()).audit(0, "").0;
     let actor = &entries.last().expect("an entry")["actor"];
     assert_eq!((&actor["type"], &actor["id"]), (&json!("token"), &json!(site.token_id)));
+    // A call that streams both ways gets through as well, and is told why it isn't answered.
+    let attach = |token: &str| {
+        let (endpoint, token) = (format!("https://{}", site.network.https), site.path(token));
+        let mut command = Command::new(programs::ampoule());
+        command.args(["--endpoint", &endpoint, "--token_file", &token, "--cacert", &certificate]).env_clear();
+        process::run(command.args(["instance", "exec", "-i", "inst-0000000000", "--", "true"]), b"").err()
+    };
+    fs::write(site.path("wrong.json"), r#"{"bearer_token": "amp_wrong"}"#).expect("a token file");
+    assert!(attach("token.json").contains("(not_found)"), "{}", attach("token.json"));
+    assert!(attach("wrong.json").contains("(unauthenticated)"), "{}", attach("wrong.json"));
     // The variables and the place that existing clients know.
     let login = site.network.path("ns");
     fs::create_dir(&login).expect("a folder");

@@ -19,7 +19,7 @@ const STRANGER: u32 = 61002;
 const INSTANCE: &str = "inst-0000000000";
 
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 28] = [
+const METHODS: [(&str, &str, &str); 37] = [
     ("namespace.cloud.compute.v1beta.ComputeService/CreateInstance", "compute.instance.create", "permission_denied"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstance", "compute.instance.describe", "not_found"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstanceSync", "compute.instance.describe", "not_found"),
@@ -36,6 +36,9 @@ const METHODS: [(&str, &str, &str); 28] = [
         "not_found",
     ),
     ("namespace.cloud.compute.v1beta.ObservabilityService/FetchInstanceLogs", "compute.instance.describe", "not_found"),
+    ("ampoule.v1.SessionService/Attach", "compute.instance.exec", "not_found"),
+    ("ampoule.v1.SessionService/Upload", "compute.instance.exec", "not_found"),
+    ("ampoule.v1.SessionService/Download", "compute.instance.exec", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/CreateObject", "vault.object.create", "permission_denied"),
     ("namespace.cloud.vault.v1beta.VaultService/UpdateObject", "vault.object.update", "not_found"),
     ("namespace.cloud.vault.v1beta.VaultService/DescribeObject", "vault.object.describe", "not_found"),
@@ -48,6 +51,12 @@ const METHODS: [(&str, &str, &str); 28] = [
     ("ampoule.v1.InjectionService/Resolve", "vault.object.inject", "not_found"),
     ("ampoule.v1.InjectionService/Report", "vault.object.inject", "permission_denied"),
     ("ampoule.v1.UsageService/ListUsage", "vault.object.describe", "permission_denied"),
+    ("ampoule.v1.DevboxService/CreateDevbox", "compute.instance.create", "permission_denied"),
+    ("ampoule.v1.DevboxService/ListDevboxes", "compute.instance.list", "permission_denied"),
+    ("ampoule.v1.DevboxService/DescribeDevbox", "compute.instance.describe", "not_found"),
+    ("ampoule.v1.DevboxService/StopDevbox", "compute.instance.update", "not_found"),
+    ("ampoule.v1.DevboxService/StartDevbox", "compute.instance.update", "not_found"),
+    ("ampoule.v1.DevboxService/ExpireDevbox", "compute.instance.destroy", "not_found"),
     ("ampoule.v1.AuditService/ListEntries", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetCheckpoint", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetInclusionProof", "audit.log.list", "permission_denied"),
@@ -74,9 +83,15 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         }
         "ExtendInstance" => json!({ "instance_id": INSTANCE, "extend_by": "60s" }),
         "RunCommand" | "RunCommandSync" => json!({ "instance_id": INSTANCE, "command": { "command": ["true"] } }),
+        "Attach" => json!({ "start": { "instance_id": INSTANCE, "command": { "command": ["true"] } } }),
+        "Upload" | "Download" => json!({ "start": { "instance_id": INSTANCE, "path": "/a" } }),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "DestroyInstance" | "StreamInstanceLogs"
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
-        "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        "CreateDevbox" => json!({ "spec": { "name": "box" } }),
+        "DescribeDevbox" | "StopDevbox" | "StartDevbox" | "ExpireDevbox" => json!({ "name": "box" }),
+        "ListDevboxes" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => {
+            json!({})
+        }
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
         "GetConsistencyProof" => json!({ "old_size": "1" }),
@@ -118,8 +133,8 @@ fn every_method_is_refused_and_recorded() {
         assert_eq!(nobody.call(method, &request).expect_err(method).code, "unauthenticated", "{method}");
         last("nobody's", "iam.token.authenticate", "unknown");
         // There is no engine here, and no instance.
-        let outcome_of_instances = if method.ends_with("/CreateInstance") { "failed" } else { "unknown" };
-        let is_about_instance = action.starts_with("compute.") && !method.ends_with("/ListInstances");
+        let outcome_of_instances = if method.contains("/Create") { "failed" } else { "unknown" };
+        let is_about_instance = action.starts_with("compute.") && !method.contains("/List");
         if is_about_instance {
             root.call(method, &request).expect_err(method);
             last("root's", action, outcome_of_instances);

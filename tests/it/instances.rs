@@ -1,9 +1,13 @@
 //! Instances on a real engine: from a request to their end.
 
 mod crowd;
+mod desk;
+mod devbox;
+mod files;
 mod life;
 mod power;
 mod restart;
+mod sessions;
 
 use std::fs;
 

@@ -1,14 +1,16 @@
 //! A call that is answered by many messages (Connect protocol, "Streaming RPCs").
 
 use std::marker::PhantomData;
+use std::num::TryFromIntError;
 use std::path::Path;
 
 use buffa::Message;
 use bytes::{Buf, BytesMut};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +19,8 @@ use zeroize::Zeroizing;
 
 use super::{CallError, ConnectError, Daemon, MOST_BYTES, check_owner, not_connected, refusal, request_of};
 
+/// The media type.
+pub(super) const MEDIA: &str = "application/connect+proto";
 /// What stands before a message: flags, and four bytes of its length.
 const PREFIX: usize = 5;
 /// The flag of a message that is compressed, which ours never are.
@@ -67,20 +71,31 @@ where
     let lost = |_| CallError::Lost { place: place.clone() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     tokio::spawn(connection);
-    let message = Zeroizing::new(request.encode_to_vec());
-    let length = u32::try_from(message.len()).map_err(|_| CallError::Strange { place: place.clone() })?;
-    let body = Zeroizing::new([&[0][..], &length.to_be_bytes(), &message].concat());
-    let request = request_of(daemon.host.clone(), method, headers, "application/connect+proto", body);
+    let body = envelope(request).map_err(|_| CallError::Strange { place: place.clone() })?;
+    let request = request_of(daemon.host.clone(), method, headers, MEDIA, body);
     let response = sender.send_request(request).await.map_err(lost)?;
-    let (parts, body) = response.into_parts();
-    if parts.status != hyper::StatusCode::OK {
-        let bytes = body.collect().await.map_err(lost)?.to_bytes();
-        return Err(refusal(&place, parts.status, &bytes));
-    }
-    Ok(Streaming { body, buffer: BytesMut::new(), place, messages: PhantomData })
+    Streaming::of(place, response).await
+}
+
+/// A message as a part of a stream.
+pub(super) fn envelope<Q: Message>(message: &Q) -> Result<Zeroizing<Vec<u8>>, TryFromIntError> {
+    let message = Zeroizing::new(message.encode_to_vec());
+    let length = u32::try_from(message.len())?;
+    Ok(Zeroizing::new([&[0][..], &length.to_be_bytes(), &message].concat()))
 }
 
 impl<A: Message> Streaming<A> {
+    /// What an answer is made of.
+    pub(super) async fn of(place: String, response: Response<Incoming>) -> Result<Self, CallError> {
+        let (parts, body) = response.into_parts();
+        if parts.status != StatusCode::OK {
+            let bytes = Limited::new(body, MOST_BYTES).collect().await;
+            let bytes = bytes.map_err(|_| CallError::Lost { place: place.clone() })?.to_bytes();
+            return Err(refusal(&place, parts.status, &bytes));
+        }
+        Ok(Self { body, buffer: BytesMut::new(), place, messages: PhantomData })
+    }
+
     /// The next message; nothing at the end.
     pub async fn next(&mut self) -> Result<Option<A>, CallError> {
         let strange = |place: &str| CallError::Strange { place: place.to_owned() };
@@ -98,10 +113,9 @@ impl<A: Message> Streaming<A> {
                     return A::decode_from_slice(&message).map(Some).map_err(|_| strange(&self.place));
                 }
             }
-            let frame = match self.body.frame().await {
-                Some(Ok(frame)) => frame,
-                // The last message says that it is the last.
-                Some(Err(_)) | None => return Err(CallError::Lost { place: self.place.clone() }),
+            // The last message says that it is the last.
+            let Some(Ok(frame)) = self.body.frame().await else {
+                return Err(CallError::Lost { place: self.place.clone() });
             };
             if let Ok(data) = frame.into_data() {
                 self.buffer.extend_from_slice(&data);

@@ -2,16 +2,18 @@
 
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::run_command_response::{ExitStatus, Stream};
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
-    RunCommandRequest, RunCommandResponse, RunCommandSyncResponse,
+    Command, RunCommandRequest, RunCommandResponse, RunCommandSyncResponse,
 };
 use ampoule_proto::services::compute_v1beta::CommandService;
 use buffa::MessageField;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult, ServiceStream};
 
 use super::super::convert::field;
+use super::super::stopping::{PATIENCE, Stopping};
 use super::super::{error::connect_error, principal};
-use super::{HEARTBEAT, Sender, stream};
-use crate::domain::{InstanceId, instance};
+use super::{HEARTBEAT, Sender};
+use crate::domain::InstanceId;
+use crate::domain::instance::{self, CommandSpec};
 use crate::engine::{Frame, Session};
 use crate::instances::{Exec, Instances};
 
@@ -20,11 +22,12 @@ const MOST_BYTES: usize = 16 << 20;
 
 pub(in crate::api) struct CommandApi {
     instances: Instances,
+    stopping: Stopping,
 }
 
 impl CommandApi {
-    pub(in crate::api) fn new(instances: Instances) -> Self {
-        Self { instances }
+    pub(in crate::api) fn new(instances: Instances, stopping: Stopping) -> Self {
+        Self { instances, stopping }
     }
 
     async fn start(&self, context: &RequestContext, request: RunCommandRequest) -> Result<Session, ConnectError> {
@@ -44,7 +47,7 @@ impl CommandService for CommandApi {
         let session = self.start(&context, request.to_owned_message()).await?;
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         tokio::spawn(tell(session, sender));
-        Response::ok(stream(receiver))
+        Response::ok(self.stopping.stream(receiver, PATIENCE))
     }
 
     async fn run_command_sync(
@@ -54,15 +57,20 @@ impl CommandService for CommandApi {
     ) -> ServiceResult<RunCommandSyncResponse> {
         let mut session = self.start(&context, request.to_owned_message()).await?;
         let mut answer = RunCommandSyncResponse::default();
+        let mut stopped = std::pin::pin!(self.stopping.since(PATIENCE));
         loop {
-            match session.next().await.map_err(|error| ConnectError::unavailable(error.to_string()))? {
+            let frame = tokio::select! {
+                frame = session.next() => frame,
+                error = &mut stopped => return Err(error),
+            };
+            match frame.map_err(|error| ConnectError::unavailable(error.to_string()))? {
                 Frame::Stdout(data) => answer.stdout.extend(data),
                 Frame::Stderr(data) => answer.stderr.extend(data),
                 Frame::Exit(code) => {
                     answer.exit_code = code;
                     return Response::ok(answer);
                 }
-                Frame::Stdin(_) | Frame::Refused(_) => {}
+                Frame::Stdin(_) | Frame::Resize(_) | Frame::Refused(_) => {}
             }
             if answer.stdout.len() + answer.stderr.len() > MOST_BYTES {
                 return Err(ConnectError::resource_exhausted(
@@ -88,7 +96,7 @@ async fn tell(mut session: Session, to: Sender<RunCommandResponse>) {
                 let exit_status = MessageField::some(ExitStatus { exit_code });
                 (Ok(RunCommandResponse { exit_status, ..RunCommandResponse::default() }), true)
             }
-            Ok(Frame::Stdin(_) | Frame::Refused(_)) => (Ok(RunCommandResponse::default()), false),
+            Ok(Frame::Stdin(_) | Frame::Resize(_) | Frame::Refused(_)) => (Ok(RunCommandResponse::default()), false),
             Err(error) => (Err(ConnectError::unavailable(error.to_string())), true),
         };
         if to.send(message).await.is_err() || is_end {
@@ -101,17 +109,23 @@ fn printed(stream: Stream, data: Vec<u8>) -> RunCommandResponse {
     RunCommandResponse { stream: stream.into(), data, ..RunCommandResponse::default() }
 }
 
-fn exec(request: RunCommandRequest) -> Result<Exec, ConnectError> {
-    let command = request.command.into_option().unwrap_or_default();
-    let json = serde_json::to_value(&command).map_err(|error| ConnectError::internal(error.to_string()))?;
+/// A command, checked whole.
+pub(in crate::api) fn command(command: &Command) -> Result<CommandSpec, ConnectError> {
+    let json = serde_json::to_value(command).map_err(|error| ConnectError::internal(error.to_string()))?;
     let (command, _) =
         instance::read_command(&json).map_err(|mistakes| ConnectError::invalid_argument(mistakes.to_string()))?;
+    Ok(command)
+}
+
+fn exec(request: RunCommandRequest) -> Result<Exec, ConnectError> {
+    let command = command(&request.command.into_option().unwrap_or_default())?;
     Ok(Exec {
         container: request.target_container_name,
         command: command.words,
         env: command.env,
         cwd: command.directory.unwrap_or_default(),
         stdin: false,
+        terminal: None,
         detach: false,
     })
 }

@@ -1,5 +1,7 @@
 //! `namespace.cloud.compute.v1beta.ObservabilityService`.
 
+use std::time::Duration;
+
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::log_block::Line;
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
     FetchInstanceLogsRequest, FetchInstanceLogsResponse, LogBlock, StreamInstanceLogsRequest,
@@ -8,8 +10,9 @@ use ampoule_proto::services::compute_v1beta::ObservabilityService;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult, ServiceStream};
 
 use super::super::convert::{field, timestamp};
+use super::super::stopping::{PATIENCE, Stopping};
 use super::super::{error::connect_error, principal};
-use super::{HEARTBEAT, Sender, stream};
+use super::{HEARTBEAT, Sender};
 use crate::domain::{InstanceId, Timestamp};
 use crate::engine::{Frame, Session};
 use crate::instances::Instances;
@@ -21,11 +24,12 @@ const LONGEST_LINE: usize = 64 << 10;
 
 pub(in crate::api) struct LogApi {
     instances: Instances,
+    stopping: Stopping,
 }
 
 impl LogApi {
-    pub(in crate::api) fn new(instances: Instances) -> Self {
-        Self { instances }
+    pub(in crate::api) fn new(instances: Instances, stopping: Stopping) -> Self {
+        Self { instances, stopping }
     }
 
     async fn sessions(
@@ -51,7 +55,8 @@ impl ObservabilityService for LogApi {
         for (name, session) in sessions {
             tokio::spawn(tell(name, session, sender.clone()));
         }
-        Response::ok(stream(receiver))
+        let patience = if request.follow { Duration::ZERO } else { PATIENCE };
+        Response::ok(self.stopping.stream(receiver, patience))
     }
 
     async fn fetch_instance_logs(
@@ -135,7 +140,7 @@ impl Lines {
                 .filter(|(rest, _)| !rest.is_empty())
                 .map(|(rest, stream)| line(&std::mem::take(rest), stream))
                 .collect(),
-            Frame::Stdin(_) | Frame::Refused(_) => Vec::new(),
+            Frame::Stdin(_) | Frame::Resize(_) | Frame::Refused(_) => Vec::new(),
         }
     }
 }

@@ -18,25 +18,28 @@ use connectrpc::{ConnectError, ErrorCode, RequestContext, Response, ServiceReque
 use jiff::SignedDuration;
 
 use super::convert::{field, filter, optional, time, timestamp};
+use super::stopping::Stopping;
 use super::{error::connect_error, principal};
 use crate::domain::{Instance, InstanceId, Status, Timestamp};
 use crate::instances::Instances;
 use crate::vault::Error;
 use convert::{container, described, metadata};
 
-pub(super) use commands::CommandApi;
+pub(super) use commands::{CommandApi, command};
+pub(super) use convert::status;
 pub(super) use logs::LogApi;
 
 /// How often a stream says that it is still there: a connection without a byte is given up.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) struct ComputeApi {
     instances: Instances,
+    stopping: Stopping,
 }
 
 impl ComputeApi {
-    pub(super) fn new(instances: Instances) -> Self {
-        Self { instances }
+    pub(super) fn new(instances: Instances, stopping: Stopping) -> Self {
+        Self { instances, stopping }
     }
 }
 
@@ -69,7 +72,7 @@ impl ComputeService for ComputeApi {
                 let _ = sender.send(Err(error)).await;
             }
         });
-        Response::ok(stream(receiver))
+        Response::ok(self.stopping.stream(receiver, Duration::ZERO))
     }
 
     async fn wait_instance_sync(
@@ -84,7 +87,10 @@ impl ComputeService for ComputeApi {
             self.instances.describe(&principal, &wanted.id).await.map_err(|error| connect_error(&error))?;
         wanted.check_container(&instance)?;
         while !wanted.is_settled(&instance)? {
-            let _ = changes.changed().await;
+            tokio::select! {
+                _ = changes.changed() => {}
+                error = self.stopping.since(Duration::ZERO) => return Err(error),
+            }
             instance = self.instances.look(&wanted.id).await.map_err(|error| connect_error(&error))?;
         }
         Response::ok(wanted.answer(&instance))
@@ -218,7 +224,7 @@ impl Wanted {
     }
 }
 
-type Sender<T> = tokio::sync::mpsc::Sender<Result<T, ConnectError>>;
+pub(super) type Sender<T> = tokio::sync::mpsc::Sender<Result<T, ConnectError>>;
 
 async fn tell_until_settled(
     instances: &Instances,
@@ -277,12 +283,4 @@ fn new_deadline(
         }
         until.ok_or_else(beyond)
     })
-}
-
-/// What is sent, as a stream.
-fn stream<T: Send + 'static>(receiver: tokio::sync::mpsc::Receiver<Result<T, ConnectError>>) -> ServiceStream<T> {
-    Box::pin(futures_util::stream::unfold(receiver, |mut receiver| async move {
-        let next = receiver.recv().await?;
-        Some((next, receiver))
-    }))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use ampoule_proto::messages::ampoule::v1::AttachStart;
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::run_command_response::Stream;
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
     Command, EnvironmentVariable, RunCommandRequest, RunCommandResponse,
@@ -10,6 +11,7 @@ use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
 use buffa::MessageField;
 
 use super::super::client::{Client, method};
+use super::super::session::{Attachment, attach};
 use super::super::{CliError, Context};
 
 /// Run a command in a container of an instance; the exit code is the command's
@@ -24,6 +26,15 @@ pub(in crate::cli) struct Exec {
     /// A variable from a secret, beside those of the container; may be repeated
     #[arg(long = "secret", value_name = "NAME=ID")]
     secrets: Vec<String>,
+    /// Give the command this standard input
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the command a terminal, such as this one is
+    #[arg(short, long)]
+    tty: bool,
+    /// Let the command go on by itself
+    #[arg(short, long, conflicts_with_all = ["interactive", "tty"])]
+    detach: bool,
     /// The instance
     #[arg(value_name = "INSTANCE")]
     instance: String,
@@ -35,11 +46,19 @@ pub(in crate::cli) struct Exec {
 impl Exec {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, CliError> {
         let env_vars = self.secrets.iter().map(|text| secret(text)).collect::<Result<_, _>>()?;
-        let request = RunCommandRequest {
-            instance_id: self.instance,
-            target_container_name: self.container,
-            command: MessageField::some(Command { command: self.command, env_vars, cwd: self.cwd }),
-        };
+        let command = MessageField::some(Command { command: self.command, env_vars, cwd: self.cwd });
+        if self.interactive || self.tty || self.detach {
+            let start = AttachStart {
+                instance_id: self.instance,
+                container_name: self.container,
+                command,
+                stdin: self.interactive,
+                detach: self.detach,
+                ..AttachStart::default()
+            };
+            return attach(context, &context.client()?, Attachment { start, on_terminal: self.tty });
+        }
+        let request = RunCommandRequest { instance_id: self.instance, target_container_name: self.container, command };
         run(&context.client()?, &request)
     }
 }

@@ -1,5 +1,6 @@
 //! `ampoule instance …`: one file for each.
 
+mod copy;
 mod create;
 mod describe;
 mod destroy;
@@ -23,7 +24,8 @@ use super::{CliError, Context};
 use crate::domain::Timestamp;
 
 pub(super) use create::submit;
-pub(super) use exec::secret;
+pub(super) use exec::{run, secret};
+pub(super) use logs::logs;
 pub(super) use wait::until_running;
 
 /// Start containers on the daemon's host, watch them and end them
@@ -35,6 +37,7 @@ pub(super) enum Instance {
     Wait(wait::Wait),
     Logs(logs::Logs),
     Exec(exec::Exec),
+    Copy(copy::Copy),
     Extend(extend::Extend),
     Destroy(destroy::Destroy),
 }
@@ -43,6 +46,7 @@ impl Instance {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, CliError> {
         let done = match self {
             Self::Exec(exec) => return exec.run(context),
+            Self::Copy(copy) => copy.run(context),
             Self::Create(create) => create.run(context),
             Self::List(list) => list.run(context),
             Self::Describe(describe) => describe.run(context),
@@ -153,7 +157,7 @@ fn container(wire: AllocatedContainer) -> Container {
     Container { id: wire.id, name: wire.name, exported_port: ports.collect() }
 }
 
-fn status(status: Option<Status>) -> &'static str {
+pub(super) fn status(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::PENDING) => "PENDING",
         Some(Status::CREATING) => "CREATING",

@@ -1,5 +1,7 @@
 //! The specification of a Devbox, read whole.
 
+use serde_json::Value;
+
 use super::{DevboxImage, DevboxName, DevboxSpec, GitRef, Naming, Repository, RepositoryUrl, Size};
 use crate::domain::instance::{MOST_BYTES, environment};
 use crate::domain::submitted::{Cursor, Fields, Form, Mistakes, Node, Reading, Spelling, Strangers, Warning};
@@ -20,10 +22,19 @@ const LONGEST_PREFIX: usize = 50;
 
 /// Reads a specification that was YAML, JSON or TOML.
 pub fn read(node: &Node) -> Result<(DevboxSpec, Vec<Warning>), Mistakes> {
+    spelt(node, Spelling::Snake)
+}
+
+/// Reads a `DevboxSpec` (package `ampoule.v1`) in proto3 JSON: the same by the same rules.
+pub fn read_wire(value: &Value) -> Result<DevboxSpec, Mistakes> {
+    spelt(&Node::from(value), Spelling::Proto).map(|(spec, _)| spec)
+}
+
+fn spelt(node: &Node, spelling: Spelling) -> Result<(DevboxSpec, Vec<Warning>), Mistakes> {
     if let Some(mistakes) = Mistakes::of_length(node, MOST_BYTES) {
         return Err(mistakes);
     }
-    let reading = Reading::new(Spelling::Snake);
+    let reading = Reading::new(spelling);
     let read = spec(&Cursor::root(node, &reading));
     reading.done(read)
 }

@@ -21,7 +21,7 @@ pub use capability::{Capability, InvalidCapability};
 pub use device::{Device, InvalidDevice};
 pub use image::{ImageRef, InvalidImageRef};
 pub use names::{ContainerName, InvalidContainerName, InvalidVolumeTag, VolumeTag};
-pub use paths::{ContainerPath, HostPath, InvalidPath};
+pub use paths::{ContainerPath, FilePath, HostPath, InvalidPath};
 pub(in crate::domain) use read::environment;
 pub use read::{MOST_BYTES, MOST_CONTAINERS, read, read_command, read_containers, read_text};
 

@@ -12,6 +12,17 @@ pub struct ContainerPath(String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostPath(String);
 
+/// The path of a file in a container: absolute, and the place that it says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilePath(String);
+
+impl FilePath {
+    /// The path without a `/` at its end, unless it is the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl ContainerPath {
     /// The path without a `/` at its end.
     pub fn as_str(&self) -> &str {
@@ -64,10 +75,27 @@ impl FromStr for HostPath {
     }
 }
 
+impl FromStr for FilePath {
+    type Err = InvalidPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        straight(text).map(|path| Self(path.to_owned()))
+    }
+}
+
 /// The longest path, in bytes: Linux's `PATH_MAX` with its NUL.
 const MOST: usize = 4095;
 
+/// One that can be mounted.
 fn checked(text: &str) -> Result<&str, InvalidPath> {
+    let path = straight(text)?;
+    if text.contains([':', ',', '"', '\\']) {
+        return Err(InvalidPath::Separator);
+    }
+    Ok(path)
+}
+
+fn straight(text: &str) -> Result<&str, InvalidPath> {
     if !text.starts_with('/') {
         return Err(InvalidPath::Relative);
     }
@@ -76,9 +104,6 @@ fn checked(text: &str) -> Result<&str, InvalidPath> {
     }
     if text.contains(char::is_control) {
         return Err(InvalidPath::Control);
-    }
-    if text.contains([':', ',', '"', '\\']) {
-        return Err(InvalidPath::Separator);
     }
     let path = text.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(text);
     if text != "/" && path.split('/').skip(1).any(|part| part.is_empty() || part == "." || part == "..") {
@@ -135,6 +160,7 @@ mod tests {
             assert_eq!(text.parse::<HostPath>().expect(text).as_str(), path);
         }
         assert_eq!("/".parse::<HostPath>().expect("the root").as_str(), "/");
+        assert_eq!("/a: b,c/".parse::<FilePath>().expect("a file").as_str(), "/a: b,c");
         assert_eq!("/".parse::<ContainerPath>(), Err(InvalidPath::Root));
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{bad, parsed};
 use super::state::one;
+use crate::domain::devbox::{Devbox, DevboxName, Repository};
 use crate::domain::{Exported, Instance, InstanceId, Label, Labels, Member, Status, Timestamp};
 
 #[derive(Serialize, Deserialize)]
@@ -20,7 +21,27 @@ struct Stored {
     status: Status,
     reason: String,
     token: Option<String>,
+    /// Rows that are older have none.
+    #[serde(default)]
+    devbox: Option<StoredDevbox>,
     members: Vec<StoredMember>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDevbox {
+    name: String,
+    image: String,
+    size: String,
+    repository: Option<StoredRepository>,
+    ephemeral: bool,
+    secrets: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRepository {
+    url: String,
+    reference: Option<String>,
+    credentials: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,6 +57,20 @@ pub(super) fn find(tx: &Connection, id: &InstanceId) -> rusqlite::Result<Option<
     tx.prepare_cached("SELECT instance_id, body FROM instances WHERE instance_id = ?1")?
         .query_row([id.as_str()], read)
         .optional()
+}
+
+pub(super) fn devbox(tx: &Connection, name: &DevboxName) -> rusqlite::Result<Option<Instance>> {
+    tx.prepare_cached("SELECT instance_id, body FROM instances WHERE devbox = ?1 AND over = 0")?
+        .query_row([name.as_str()], read)
+        .optional()
+}
+
+pub(super) fn devboxes(tx: &Connection) -> rusqlite::Result<Vec<Instance>> {
+    tx.prepare_cached(
+        "SELECT instance_id, body FROM instances WHERE devbox IS NOT NULL AND over = 0 ORDER BY instance_id",
+    )?
+    .query_map([], read)?
+    .collect()
 }
 
 pub(super) fn before(
@@ -55,9 +90,14 @@ pub(super) fn before(
 }
 
 pub(super) fn put(tx: &Connection, instance: &Instance, body: &str) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT OR REPLACE INTO instances (instance_id, over, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![instance.id.as_str(), instance.status.is_over(), body])
-        .and_then(one)
+    let devbox = instance.devbox.as_ref().map(|devbox| devbox.name.as_str());
+    // Not by REPLACE, which would remove another one of this name.
+    tx.prepare_cached(
+        "INSERT INTO instances (instance_id, over, body, devbox) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (instance_id) DO UPDATE SET over = excluded.over, body = excluded.body",
+    )?
+    .execute(params![instance.id.as_str(), instance.status.is_over(), body, devbox])
+    .and_then(one)
 }
 
 pub(super) fn body(instance: &Instance) -> serde_json::Result<String> {
@@ -80,6 +120,7 @@ pub(super) fn body(instance: &Instance) -> serde_json::Result<String> {
         status: instance.status,
         reason: instance.reason.clone(),
         token: instance.token.as_ref().map(ToString::to_string),
+        devbox: instance.devbox.as_ref().map(StoredDevbox::of),
         members: instance.members.iter().map(member).collect(),
     })
 }
@@ -111,6 +152,46 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Instance> {
         status: stored.status,
         reason: stored.reason,
         token: stored.token.map(|id| id.parse().map_err(|e| bad(1, e))).transpose()?,
+        devbox: stored.devbox.map(StoredDevbox::read).transpose()?,
         members: stored.members.into_iter().map(member).collect::<rusqlite::Result<_>>()?,
     })
+}
+
+impl StoredDevbox {
+    fn of(devbox: &Devbox) -> Self {
+        let repository = |repository: &Repository| StoredRepository {
+            url: repository.url.to_string(),
+            reference: repository.reference.as_ref().map(ToString::to_string),
+            credentials: repository.credentials.as_ref().map(ToString::to_string),
+        };
+        Self {
+            name: devbox.name.to_string(),
+            image: devbox.image.to_string(),
+            size: devbox.size.to_string(),
+            repository: devbox.repository.as_ref().map(repository),
+            ephemeral: devbox.ephemeral,
+            secrets: devbox.secrets.iter().map(|(name, secret)| (name.to_string(), secret.to_string())).collect(),
+        }
+    }
+
+    fn read(self) -> rusqlite::Result<Devbox> {
+        let repository = |stored: StoredRepository| -> rusqlite::Result<Repository> {
+            Ok(Repository {
+                url: stored.url.parse().map_err(|e| bad(1, e))?,
+                reference: stored.reference.map(|text| text.parse().map_err(|e| bad(1, e))).transpose()?,
+                credentials: stored.credentials.map(|text| text.parse().map_err(|e| bad(1, e))).transpose()?,
+            })
+        };
+        let secret = |(name, secret): (String, String)| -> rusqlite::Result<_> {
+            Ok((name.parse().map_err(|e| bad(1, e))?, secret.parse().map_err(|e| bad(1, e))?))
+        };
+        Ok(Devbox {
+            name: self.name.parse().map_err(|e| bad(1, e))?,
+            image: self.image.parse().map_err(|e| bad(1, e))?,
+            size: self.size.parse().map_err(|e| bad(1, e))?,
+            repository: self.repository.map(repository).transpose()?,
+            ephemeral: self.ephemeral,
+            secrets: self.secrets.into_iter().map(secret).collect::<rusqlite::Result<_>>()?,
+        })
+    }
 }

@@ -6,6 +6,7 @@ use super::convert::{self, OBJECT_COLUMNS, bad, number, row_error, store_error};
 use super::token::{self, TOKEN_COLUMNS};
 use super::{SqliteTx, injection, instance, state, tree};
 use crate::authz::{Token, TokenHash};
+use crate::domain::devbox::DevboxName;
 use crate::domain::{
     ActorId, Injection, Instance, InstanceId, KekId, KekState, Object, ObjectId, RequestId, RootWrap, Timestamp,
     TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
@@ -187,6 +188,14 @@ impl ReadTx for SqliteTx<'_> {
 
     fn instance(&mut self, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
         self.run(|tx| instance::find(tx, id))
+    }
+
+    fn devbox(&mut self, name: &DevboxName) -> Result<Option<Instance>, StoreError> {
+        self.run(|tx| instance::devbox(tx, name))
+    }
+
+    fn devboxes(&mut self) -> Result<Vec<Instance>, StoreError> {
+        self.run(instance::devboxes)
     }
 
     fn instances(

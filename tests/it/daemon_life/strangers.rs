@@ -78,11 +78,20 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         "RunCommand" | "RunCommandSync" => {
             (json!({"instanceId": INSTANCE, "command": {"command": ["true"]}}), "compute.instance.exec")
         }
+        "Attach" => {
+            let start = json!({"instanceId": INSTANCE, "command": {"command": ["true"]}});
+            (json!({ "start": start }), "compute.instance.exec")
+        }
+        "Upload" | "Download" => (json!({"start": {"instanceId": INSTANCE, "path": "/a"}}), "compute.instance.exec"),
         "DestroyInstance" => (json!({"instanceId": INSTANCE}), "compute.instance.destroy"),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "StreamInstanceLogs" | "FetchInstanceLogs" => {
             (json!({"instanceId": INSTANCE}), "compute.instance.describe")
         }
-        "ListInstances" => (json!({}), "compute.instance.list"),
+        "CreateDevbox" => (json!({"spec": {"name": "box"}}), "compute.instance.create"),
+        "DescribeDevbox" => (json!({"name": "box"}), "compute.instance.describe"),
+        "StopDevbox" | "StartDevbox" => (json!({"name": "box"}), "compute.instance.update"),
+        "ExpireDevbox" => (json!({"name": "box"}), "compute.instance.destroy"),
+        "ListInstances" | "ListDevboxes" => (json!({}), "compute.instance.list"),
         other => panic!("what may a stranger not do with {other}? This test must know."),
     }
 }
@@ -122,6 +131,9 @@ fn every_method_refuses_a_stranger_and_records_it() {
             let message = format!("instance {INSTANCE} is not known, or not to you");
             assert_eq!(failure, Failure { code: "not_found".to_owned(), message }, "{method}");
             assert_eq!(entry["target"]["id"], INSTANCE, "{method}");
+        } else if request(&method, there).0 == json!({"name": "box"}) {
+            let message = "devbox box is not known, or not to you: see `ampoule devbox list`".to_owned();
+            assert_eq!(failure, Failure { code: "not_found".to_owned(), message }, "{method}");
         } else {
             assert_eq!(failure.code, "permission_denied", "{method}");
             let (kind, verb) = entry["action"].as_str().and_then(|action| action.rsplit_once('.')).expect("an action");

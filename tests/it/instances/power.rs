@@ -6,9 +6,12 @@ use super::{Host, IMAGE, Json, id, printing};
 use crate::support::process::Ran;
 
 /// A token with these grants, in a file.
-fn token(host: &Host, grants: &[&str]) -> String {
-    let path = crate::support::engine::Engine::site(&host.podman).folder().join("token.json").display().to_string();
-    let mut args = vec!["token", "create", "--name", "caller", "--token_file", &path];
+pub(super) fn token(host: &Host, grants: &[&str]) -> String {
+    let folder = crate::support::engine::Engine::site(&host.podman).folder();
+    let tokens = std::fs::read_dir(folder).expect("a folder").count();
+    let path = folder.join(format!("token{tokens}.json")).display().to_string();
+    let name = format!("caller {tokens}");
+    let mut args = vec!["token", "create", "--name", &name, "--token_file", &path];
     args.extend(grants.iter().flat_map(|grant| ["--grant", grant]));
     host.cli().run(&args, b"").ok();
     path

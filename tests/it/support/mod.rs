@@ -22,5 +22,6 @@ pub(crate) mod rpc;
 pub(crate) mod search;
 pub(crate) mod streaming;
 pub(crate) mod terminal;
+pub(crate) mod tmux;
 pub(crate) mod transcript;
 pub(crate) mod wire;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The methods that answer by a stream.
-const STREAMS: [&str; 3] = ["/WaitInstance", "/RunCommand", "/StreamInstanceLogs"];
+const STREAMS: [&str; 6] = ["/WaitInstance", "/RunCommand", "/StreamInstanceLogs", "/Attach", "/Upload", "/Download"];
 /// The flag of the last envelope.
 const END: u8 = 2;
 
@@ -37,6 +37,7 @@ pub(crate) fn answer(method: &str, bytes: &[u8]) -> serde_json::Result<Value> {
     Ok(last)
 }
 
-fn is_stream(method: &str) -> bool {
+/// Whether a method is one of these.
+pub(crate) fn is_stream(method: &str) -> bool {
     STREAMS.iter().any(|stream| method.ends_with(stream))
 }

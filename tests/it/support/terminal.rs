@@ -14,6 +14,8 @@ use nix::libc;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
+use rustix::termios::{Winsize, tcsetwinsize};
+
 use super::process::{exit_code, wait_until};
 use super::programs;
 
@@ -79,6 +81,12 @@ impl Terminal {
 
     pub(crate) fn write(&mut self, keys: &[u8]) {
         self.person.write_all(keys).expect("the terminal takes keys");
+    }
+
+    /// Makes the terminal another size, of which the program is told.
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.person, size).expect("a size");
     }
 
     pub(crate) fn pid(&self) -> u32 {

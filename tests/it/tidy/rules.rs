@@ -25,8 +25,12 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
             "audit",
             "vault",
             "instances",
+            "engine::EngineError",
             "engine::Frame",
+            "engine::Input",
+            "engine::Output",
             "engine::Session",
+            "engine::Window",
             "store::AuditRow",
             "store::StoreError",
             "config::Limits",
@@ -34,7 +38,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
         ],
     ),
     // Settings are read into what the rest works with: a grant is a list of permissions, which authz alone can parse.
-    ("config", &["authz::Permission", "authz::InvalidPermission"]),
+    ("config", &["authz::Permission", "authz::InvalidPermission", "domain::instance::ImageRef"]),
     ("terminal", &[]),
     (
         "daemon",

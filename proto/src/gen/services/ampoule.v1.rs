@@ -1594,6 +1594,1144 @@ where
     }
 }
 
+///Shorthand for `OwnedView<CreateDevboxRequestView<'static>>`.
+pub type OwnedCreateDevboxRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::CreateDevboxRequestView<'static>,
+>;
+///Shorthand for `OwnedView<DevboxView<'static>>`.
+pub type OwnedDevboxView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+>;
+///Shorthand for `OwnedView<ListDevboxesRequestView<'static>>`.
+pub type OwnedListDevboxesRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::ListDevboxesRequestView<'static>,
+>;
+///Shorthand for `OwnedView<ListDevboxesResponseView<'static>>`.
+pub type OwnedListDevboxesResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::ListDevboxesResponseView<'static>,
+>;
+///Shorthand for `OwnedView<DescribeDevboxRequestView<'static>>`.
+pub type OwnedDescribeDevboxRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DescribeDevboxRequestView<'static>,
+>;
+///Shorthand for `OwnedView<StopDevboxRequestView<'static>>`.
+pub type OwnedStopDevboxRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::StopDevboxRequestView<'static>,
+>;
+///Shorthand for `OwnedView<StartDevboxRequestView<'static>>`.
+pub type OwnedStartDevboxRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::StartDevboxRequestView<'static>,
+>;
+///Shorthand for `OwnedView<ExpireDevboxRequestView<'static>>`.
+pub type OwnedExpireDevboxRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::ExpireDevboxRequestView<'static>,
+>;
+///Shorthand for `OwnedView<EmptyView<'static>>`.
+pub type OwnedEmptyView = ::buffa::view::OwnedView<
+    ::buffa_types::google::protobuf::__buffa::view::EmptyView<'static>,
+>;
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::Devbox>
+for crate::messages::ampoule::v1::__buffa::view::DevboxView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::Devbox>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::ListDevboxesResponse>
+for crate::messages::ampoule::v1::__buffa::view::ListDevboxesResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::ListDevboxesResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::ListDevboxesResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+/// Full service name for this service.
+pub const DEVBOX_SERVICE_SERVICE_NAME: &str = "ampoule.v1.DevboxService";
+/// Static [`Spec`](::connectrpc::Spec) for the `CreateDevbox` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_CREATE_DEVBOX_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/CreateDevbox",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `ListDevboxes` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_LIST_DEVBOXES_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/ListDevboxes",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `DescribeDevbox` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_DESCRIBE_DEVBOX_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/DescribeDevbox",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `StopDevbox` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_STOP_DEVBOX_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/StopDevbox",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `StartDevbox` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_START_DEVBOX_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/StartDevbox",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `ExpireDevbox` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const DEVBOX_SERVICE_EXPIRE_DEVBOX_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.DevboxService/ExpireDevbox",
+        ::connectrpc::StreamType::Unary,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Boxes to work in: an instance of one container each, found by its name, whose
+/// home directory and `/workspaces` outlive its stops.
+///
+/// # Implementing handlers
+///
+/// Implement methods with plain `async fn`; the returned future satisfies
+/// the `Send` bound automatically.
+///
+/// **Unary and server-streaming requests** arrive as
+/// [`ServiceRequest<'_, Req>`](::connectrpc::ServiceRequest): a zero-copy
+/// view of the request plus its body, valid for the duration of the call.
+/// Fields are read directly (`request.name` is a `&str` into the decoded
+/// buffer) and the borrow may be held across `.await` points. Anything
+/// that must outlive the call — `tokio::spawn`, channels, server state,
+/// or data captured by a returned response stream — takes owned data:
+/// call `request.to_owned_message()` (or copy the specific fields)
+/// first.
+///
+/// **Client-streaming and bidi requests** arrive as
+/// [`InboundStream<Req>`](::connectrpc::InboundStream) — a
+/// `ServiceStream` of [`StreamMessage`](::connectrpc::StreamMessage)s.
+/// Each item owns its decoded buffer and is `Send + 'static`, so items
+/// can be buffered or moved into spawned tasks; read fields zero-copy
+/// through the generated accessor methods (`item.name()`) or `.view()`,
+/// convert with `.to_owned_message()`, or yield an item back unchanged —
+/// `StreamMessage<M>` implements `Encodable<M>`.
+///
+/// Request types resolved through `extern_path` (e.g. well-known types
+/// from another crate) use the same wrappers; the crate that owns the
+/// type must be generated with buffa ≥ 0.9.0 and views enabled so the
+/// backing `HasMessageView` impl exists.
+///
+/// The `impl Encodable<Out>` return bound accepts the owned `Out`, the
+/// generated `OutView<'_>` / `OwnedOutView`,
+/// [`MaybeBorrowed`](::connectrpc::MaybeBorrowed), or
+/// [`PreEncoded`](::connectrpc::PreEncoded) for handlers that encode a
+/// non-`'static` view internally and pass the bytes across the handler
+/// boundary. View bodies are not emitted for output types mapped via
+/// `extern_path` (the impl would be an orphan); return owned for
+/// WKT/extern outputs.
+///
+/// Server-streaming and bidi-streaming methods return
+/// `ServiceStream<impl Encodable<Out> + Send + use<Self>>`. The
+/// `use<Self>` precise-capturing clause excludes `&self`'s lifetime and
+/// the request's lifetime (unary methods use `use<'a, Self>` and may
+/// borrow from `&self`), so stream items must be `'static` and cannot
+/// borrow from the request. To stream view-encoded data, encode each
+/// item inside the stream body and yield
+/// [`PreEncoded`](::connectrpc::PreEncoded) — see its `# Streaming
+/// example` doc.
+#[allow(clippy::type_complexity)]
+pub trait DevboxService: Send + Sync + 'static {
+    /// Accepts a devbox; it is made while `ComputeService.WaitInstance` waits.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn create_devbox<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::CreateDevboxRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::Devbox,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Returns those that the caller may describe, oldest first.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn list_devboxes<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::ListDevboxesRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::ListDevboxesResponse,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Returns one.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn describe_devbox<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::DescribeDevboxRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::Devbox,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Ends what runs in it, and keeps its files; returns when it has stopped.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn stop_devbox<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::StopDevboxRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::Devbox,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Accepts the start of one that is stopped; its secrets are drawn anew, and
+    /// the caller must be allowed to inject them. Waiting is as for a new one.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn start_devbox<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::StartDevboxRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                crate::messages::ampoule::v1::Devbox,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+    /// Removes it with its files; returns when they are gone.
+    ///
+    /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
+    ///
+    /// `request` is borrowed from the request body and is valid for the
+    /// duration of the call; message fields are read directly on it
+    /// (zero-copy). The response cannot borrow from `request` — use
+    /// `.to_owned_message()` (or copy the specific fields) for anything
+    /// returned, stored, or moved into `tokio::spawn`.
+    fn expire_devbox<'a>(
+        &'a self,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::ServiceRequest<
+            '_,
+            crate::messages::ampoule::v1::ExpireDevboxRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            impl ::connectrpc::Encodable<
+                ::buffa_types::google::protobuf::Empty,
+            > + Send + use<'a, Self>,
+        >,
+    > + Send;
+}
+/// Extension trait for registering a service implementation with a Router.
+///
+/// This trait is automatically implemented for all types that implement the service trait.
+/// Prefer [`Router::add_service`](::connectrpc::Router::add_service) for
+/// top-down registration; `register` remains available for compatibility
+/// and cases where the service-first call shape is more convenient.
+///
+/// # Example
+///
+/// ```rust,ignore
+/// use std::sync::Arc;
+///
+/// let service = Arc::new(MyServiceImpl);
+/// let router = service.register(Router::new());
+/// ```
+pub trait DevboxServiceExt: DevboxService {
+    /// Register this service implementation with a Router.
+    ///
+    /// Takes ownership of the `Arc<Self>` and returns a new Router with
+    /// this service's methods registered.
+    fn register(
+        self: ::std::sync::Arc<Self>,
+        router: ::connectrpc::Router,
+    ) -> ::connectrpc::Router;
+}
+impl<S: DevboxService> DevboxServiceExt for S {
+    fn register(
+        self: ::std::sync::Arc<Self>,
+        router: ::connectrpc::Router,
+    ) -> ::connectrpc::Router {
+        router
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "CreateDevbox",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::CreateDevboxRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::CreateDevboxRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.create_devbox(ctx, sreq)
+                                .await?
+                                .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_CREATE_DEVBOX_SPEC)
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "ListDevboxes",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::ListDevboxesRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::ListDevboxesRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.list_devboxes(ctx, sreq)
+                                .await?
+                                .encode::<
+                                    crate::messages::ampoule::v1::ListDevboxesResponse,
+                                >(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_LIST_DEVBOXES_SPEC)
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "DescribeDevbox",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::DescribeDevboxRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::DescribeDevboxRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.describe_devbox(ctx, sreq)
+                                .await?
+                                .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_DESCRIBE_DEVBOX_SPEC)
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "StopDevbox",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::StopDevboxRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::StopDevboxRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.stop_devbox(ctx, sreq)
+                                .await?
+                                .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_STOP_DEVBOX_SPEC)
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "StartDevbox",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::StartDevboxRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::StartDevboxRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.start_devbox(ctx, sreq)
+                                .await?
+                                .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_START_DEVBOX_SPEC)
+            .route_view(
+                DEVBOX_SERVICE_SERVICE_NAME,
+                "ExpireDevbox",
+                {
+                    let svc = ::std::sync::Arc::clone(&self);
+                    ::connectrpc::view_handler_fn(move |
+                        ctx,
+                        req: ::buffa::view::OwnedView<
+                            crate::messages::ampoule::v1::__buffa::view::ExpireDevboxRequestView<
+                                'static,
+                            >,
+                        >,
+                        format|
+                    {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let sreq = ::connectrpc::ServiceRequest::<
+                                crate::messages::ampoule::v1::ExpireDevboxRequest,
+                            >::from_parts(req.reborrow(), req.bytes());
+                            svc.expire_devbox(ctx, sreq)
+                                .await?
+                                .encode::<::buffa_types::google::protobuf::Empty>(format)
+                        }
+                    })
+                },
+            )
+            .with_spec(DEVBOX_SERVICE_EXPIRE_DEVBOX_SPEC)
+    }
+}
+/// Type-inference marker used by [`Router::add_service`](::connectrpc::Router::add_service).
+#[doc(hidden)]
+pub struct DevboxServiceRegisterMarker;
+impl<S: DevboxService> ::connectrpc::ServiceRegister<DevboxServiceRegisterMarker>
+for ::std::sync::Arc<S> {
+    fn register_service(self, router: ::connectrpc::Router) -> ::connectrpc::Router {
+        <S as DevboxServiceExt>::register(self, router)
+    }
+}
+/// Monomorphic dispatcher for `DevboxService`.
+///
+/// Unlike `.register(Router)` which type-erases each method into an `Arc<dyn ErasedHandler>` stored in a `HashMap`, this struct dispatches via a compile-time `match` on method name: no vtable, no hash lookup.
+///
+/// # Example
+///
+/// ```rust,ignore
+/// use connectrpc::ConnectRpcService;
+///
+/// let server = DevboxServiceServer::new(MyImpl);
+/// let service = ConnectRpcService::new(server);
+/// // hand `service` to axum/hyper as a fallback_service
+/// ```
+pub struct DevboxServiceServer<T> {
+    inner: ::std::sync::Arc<T>,
+}
+impl<T: DevboxService> DevboxServiceServer<T> {
+    /// Wrap a service implementation in a monomorphic dispatcher.
+    pub fn new(service: T) -> Self {
+        Self {
+            inner: ::std::sync::Arc::new(service),
+        }
+    }
+    /// Wrap an already-`Arc`'d service implementation.
+    pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
+        Self { inner }
+    }
+}
+impl<T> Clone for DevboxServiceServer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: ::std::sync::Arc::clone(&self.inner),
+        }
+    }
+}
+impl<T: DevboxService> ::connectrpc::Dispatcher for DevboxServiceServer<T> {
+    #[inline]
+    fn lookup(
+        &self,
+        path: &str,
+    ) -> Option<::connectrpc::dispatcher::codegen::MethodDescriptor> {
+        let method = path.strip_prefix("ampoule.v1.DevboxService/")?;
+        match method {
+            "CreateDevbox" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_CREATE_DEVBOX_SPEC),
+                )
+            }
+            "ListDevboxes" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_LIST_DEVBOXES_SPEC),
+                )
+            }
+            "DescribeDevbox" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_DESCRIBE_DEVBOX_SPEC),
+                )
+            }
+            "StopDevbox" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_STOP_DEVBOX_SPEC),
+                )
+            }
+            "StartDevbox" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_START_DEVBOX_SPEC),
+                )
+            }
+            "ExpireDevbox" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::unary(false)
+                        .with_spec(DEVBOX_SERVICE_EXPIRE_DEVBOX_SPEC),
+                )
+            }
+            _ => None,
+        }
+    }
+    fn call_unary(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::Payload,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::UnaryResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.DevboxService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_unary(path);
+        };
+        let _ = (&ctx, &request, &format);
+        match method {
+            "CreateDevbox" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::CreateDevboxRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::CreateDevboxRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::CreateDevboxRequest,
+                    >::from_parts(&req, &body);
+                    svc.create_devbox(ctx, req)
+                        .await?
+                        .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                })
+            }
+            "ListDevboxes" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::ListDevboxesRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::ListDevboxesRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::ListDevboxesRequest,
+                    >::from_parts(&req, &body);
+                    svc.list_devboxes(ctx, req)
+                        .await?
+                        .encode::<
+                            crate::messages::ampoule::v1::ListDevboxesResponse,
+                        >(format)
+                })
+            }
+            "DescribeDevbox" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::DescribeDevboxRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::DescribeDevboxRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::DescribeDevboxRequest,
+                    >::from_parts(&req, &body);
+                    svc.describe_devbox(ctx, req)
+                        .await?
+                        .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                })
+            }
+            "StopDevbox" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::StopDevboxRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::StopDevboxRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::StopDevboxRequest,
+                    >::from_parts(&req, &body);
+                    svc.stop_devbox(ctx, req)
+                        .await?
+                        .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                })
+            }
+            "StartDevbox" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::StartDevboxRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::StartDevboxRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::StartDevboxRequest,
+                    >::from_parts(&req, &body);
+                    svc.start_devbox(ctx, req)
+                        .await?
+                        .encode::<crate::messages::ampoule::v1::Devbox>(format)
+                })
+            }
+            "ExpireDevbox" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let body = ::connectrpc::dispatcher::codegen::request_proto_bytes::<
+                        crate::messages::ampoule::v1::ExpireDevboxRequest,
+                    >(request.encoded()?, format)?;
+                    let req: crate::messages::ampoule::v1::__buffa::view::ExpireDevboxRequestView<
+                        '_,
+                    > = ::connectrpc::dispatcher::codegen::decode_borrowed_request_view(
+                        &body,
+                        ctx.decode_options(),
+                    )?;
+                    let req = ::connectrpc::ServiceRequest::<
+                        crate::messages::ampoule::v1::ExpireDevboxRequest,
+                    >::from_parts(&req, &body);
+                    svc.expire_devbox(ctx, req)
+                        .await?
+                        .encode::<::buffa_types::google::protobuf::Empty>(format)
+                })
+            }
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_unary(path),
+        }
+    }
+    fn call_server_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        request: ::buffa::bytes::Bytes,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::StreamingResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.DevboxService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_streaming(path);
+        };
+        let _ = (&ctx, &request, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_streaming(path),
+        }
+    }
+    fn call_client_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::dispatcher::codegen::RequestStream,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::UnaryResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.DevboxService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_unary(path);
+        };
+        let _ = (&ctx, &requests, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_unary(path),
+        }
+    }
+    fn call_bidi_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::dispatcher::codegen::RequestStream,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::StreamingResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.DevboxService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_streaming(path);
+        };
+        let _ = (&ctx, &requests, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_streaming(path),
+        }
+    }
+}
+/// Client for this service.
+///
+/// Generic over `T: ClientTransport`. For **gRPC** (HTTP/2), use
+/// `Http2Connection` — it has honest `poll_ready` and composes with
+/// `tower::balance` for multi-connection load balancing. For **Connect
+/// over HTTP/1.1** (or unknown protocol), use `HttpClient`.
+///
+/// # Example (gRPC / HTTP/2)
+///
+/// ```rust,ignore
+/// use connectrpc::client::{Http2Connection, ClientConfig};
+/// use connectrpc::Protocol;
+///
+/// let uri: http::Uri = "http://localhost:8080".parse()?;
+/// let conn = Http2Connection::connect_plaintext(uri.clone()).await?.shared(1024);
+/// let config = ClientConfig::new(uri).with_protocol(Protocol::Grpc);
+///
+/// let client = DevboxServiceClient::new(conn, config);
+/// let response = client.create_devbox(request).await?;
+/// ```
+///
+/// # Example (Connect / HTTP/1.1 or ALPN)
+///
+/// ```rust,ignore
+/// use connectrpc::client::{HttpClient, ClientConfig};
+///
+/// let http = HttpClient::plaintext();  // cleartext http:// only
+/// let config = ClientConfig::new("http://localhost:8080".parse()?);
+///
+/// let client = DevboxServiceClient::new(http, config);
+/// let response = client.create_devbox(request).await?;
+/// ```
+///
+/// # Working with the response
+///
+/// Unary calls return [`UnaryResponse<OwnedView<FooView>>`](::connectrpc::client::UnaryResponse).
+/// [`view()`](::connectrpc::client::UnaryResponse::view) borrows the response
+/// message, so field access is zero-copy:
+///
+/// ```rust,ignore
+/// let resp = client.create_devbox(request).await?;
+/// let name: &str = resp.view().name;  // borrow into the response buffer
+/// ```
+///
+/// If you need the owned struct (e.g. to store or pass by value), use
+/// [`into_owned()`](::connectrpc::client::UnaryResponse::into_owned):
+///
+/// ```rust,ignore
+/// let owned = client.create_devbox(request).await?.into_owned();
+/// ```
+///
+/// [`into_view()`](::connectrpc::client::UnaryResponse::into_view) keeps the
+/// zero-copy decoded body (an `OwnedView`) without copying; field access on it
+/// goes through `.reborrow()`. Streaming responses yield one
+/// [`StreamMessage`](::connectrpc::StreamMessage) per received message from
+/// `.message().await` — read fields zero-copy through the generated accessor
+/// methods (`msg.name()`) or `.view()`, or convert with `.to_owned_message()`.
+#[cfg(feature = "client")]
+#[derive(Clone)]
+pub struct DevboxServiceClient<T> {
+    transport: T,
+    config: ::connectrpc::client::ClientConfig,
+}
+#[cfg(feature = "client")]
+impl<T> DevboxServiceClient<T>
+where
+    T: ::connectrpc::client::ClientTransport,
+    <T::ResponseBody as ::connectrpc::http_body::Body>::Error: ::std::fmt::Display,
+{
+    /// Create a new client with the given transport and configuration.
+    pub fn new(transport: T, config: ::connectrpc::client::ClientConfig) -> Self {
+        Self { transport, config }
+    }
+    /// Get the client configuration.
+    pub fn config(&self) -> &::connectrpc::client::ClientConfig {
+        &self.config
+    }
+    /// Get a mutable reference to the client configuration.
+    pub fn config_mut(&mut self) -> &mut ::connectrpc::client::ClientConfig {
+        &mut self.config
+    }
+    /// Call the CreateDevbox RPC. Sends a request to /ampoule.v1.DevboxService/CreateDevbox.
+    pub async fn create_devbox(
+        &self,
+        request: crate::messages::ampoule::v1::CreateDevboxRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.create_devbox_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the CreateDevbox RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn create_devbox_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::CreateDevboxRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_CREATE_DEVBOX_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the ListDevboxes RPC. Sends a request to /ampoule.v1.DevboxService/ListDevboxes.
+    pub async fn list_devboxes(
+        &self,
+        request: crate::messages::ampoule::v1::ListDevboxesRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::ListDevboxesResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.list_devboxes_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the ListDevboxes RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn list_devboxes_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::ListDevboxesRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::ListDevboxesResponseView<
+                    'static,
+                >,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_LIST_DEVBOXES_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the DescribeDevbox RPC. Sends a request to /ampoule.v1.DevboxService/DescribeDevbox.
+    pub async fn describe_devbox(
+        &self,
+        request: crate::messages::ampoule::v1::DescribeDevboxRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.describe_devbox_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the DescribeDevbox RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn describe_devbox_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::DescribeDevboxRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_DESCRIBE_DEVBOX_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the StopDevbox RPC. Sends a request to /ampoule.v1.DevboxService/StopDevbox.
+    pub async fn stop_devbox(
+        &self,
+        request: crate::messages::ampoule::v1::StopDevboxRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.stop_devbox_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the StopDevbox RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn stop_devbox_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::StopDevboxRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_STOP_DEVBOX_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the StartDevbox RPC. Sends a request to /ampoule.v1.DevboxService/StartDevbox.
+    pub async fn start_devbox(
+        &self,
+        request: crate::messages::ampoule::v1::StartDevboxRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.start_devbox_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the StartDevbox RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn start_devbox_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::StartDevboxRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                crate::messages::ampoule::v1::__buffa::view::DevboxView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_START_DEVBOX_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+    /// Call the ExpireDevbox RPC. Sends a request to /ampoule.v1.DevboxService/ExpireDevbox.
+    pub async fn expire_devbox(
+        &self,
+        request: crate::messages::ampoule::v1::ExpireDevboxRequest,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                ::buffa_types::google::protobuf::__buffa::view::EmptyView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.expire_devbox_with_options(
+                request,
+                ::connectrpc::client::CallOptions::default(),
+            )
+            .await
+    }
+    /// Call the ExpireDevbox RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn expire_devbox_with_options(
+        &self,
+        request: crate::messages::ampoule::v1::ExpireDevboxRequest,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::UnaryResponse<
+            ::buffa::view::OwnedView<
+                ::buffa_types::google::protobuf::__buffa::view::EmptyView<'static>,
+            >,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_unary(
+                &self.transport,
+                &self.config,
+                DEVBOX_SERVICE_EXPIRE_DEVBOX_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                request,
+                options,
+            )
+            .await
+    }
+}
+
 ///Shorthand for `OwnedView<ListUsageRequestView<'static>>`.
 pub type OwnedListUsageRequestView = ::buffa::view::OwnedView<
     crate::messages::ampoule::v1::__buffa::view::ListUsageRequestView<'static>,
@@ -2048,6 +3186,742 @@ where
                 USAGE_SERVICE_LIST_USAGE_SPEC
                     .with_origin(::connectrpc::SpecOrigin::Client),
                 request,
+                options,
+            )
+            .await
+    }
+}
+
+///Shorthand for `OwnedView<AttachRequestView<'static>>`.
+pub type OwnedAttachRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::AttachRequestView<'static>,
+>;
+///Shorthand for `OwnedView<AttachResponseView<'static>>`.
+pub type OwnedAttachResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::AttachResponseView<'static>,
+>;
+///Shorthand for `OwnedView<UploadRequestView<'static>>`.
+pub type OwnedUploadRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::UploadRequestView<'static>,
+>;
+///Shorthand for `OwnedView<UploadResponseView<'static>>`.
+pub type OwnedUploadResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::UploadResponseView<'static>,
+>;
+///Shorthand for `OwnedView<DownloadRequestView<'static>>`.
+pub type OwnedDownloadRequestView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DownloadRequestView<'static>,
+>;
+///Shorthand for `OwnedView<DownloadResponseView<'static>>`.
+pub type OwnedDownloadResponseView = ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DownloadResponseView<'static>,
+>;
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::AttachResponse>
+for crate::messages::ampoule::v1::__buffa::view::AttachResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::AttachResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::AttachResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::UploadResponse>
+for crate::messages::ampoule::v1::__buffa::view::UploadResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::UploadResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::UploadResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::DownloadResponse>
+for crate::messages::ampoule::v1::__buffa::view::DownloadResponseView<'_> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self, codec)
+    }
+}
+impl ::connectrpc::Encodable<crate::messages::ampoule::v1::DownloadResponse>
+for ::buffa::view::OwnedView<
+    crate::messages::ampoule::v1::__buffa::view::DownloadResponseView<'static>,
+> {
+    fn encode(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::buffa::bytes::Bytes, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body(self.reborrow(), codec)
+    }
+    /// An `OwnedView` still holds the buffer it was decoded from, so
+    /// its large fields can be handed to the response body by
+    /// reference count instead of copied. The bare view impl above
+    /// cannot do this: it has borrows but no buffer to name.
+    fn encode_segments(
+        &self,
+        codec: ::connectrpc::CodecFormat,
+    ) -> ::std::result::Result<::connectrpc::EncodedBody, ::connectrpc::ConnectError> {
+        ::connectrpc::__codegen::encode_view_body_segments(
+            self.reborrow(),
+            self.bytes(),
+            codec,
+        )
+    }
+}
+/// Full service name for this service.
+pub const SESSION_SERVICE_SERVICE_NAME: &str = "ampoule.v1.SessionService";
+/// Static [`Spec`](::connectrpc::Spec) for the `Attach` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const SESSION_SERVICE_ATTACH_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.SessionService/Attach",
+        ::connectrpc::StreamType::BidiStream,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `Upload` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const SESSION_SERVICE_UPLOAD_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.SessionService/Upload",
+        ::connectrpc::StreamType::BidiStream,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Static [`Spec`](::connectrpc::Spec) for the `Download` RPC, as seen by the server; the generated client passes it with [`origin`](::connectrpc::Spec::origin) `Client` (compare across sides with [`Spec::same_method`](::connectrpc::Spec::same_method)).
+pub const SESSION_SERVICE_DOWNLOAD_SPEC: ::connectrpc::Spec = ::connectrpc::Spec::server(
+        "/ampoule.v1.SessionService/Download",
+        ::connectrpc::StreamType::BidiStream,
+    )
+    .with_idempotency_level(::connectrpc::IdempotencyLevel::Unknown);
+/// Two-way work with a container of an instance.
+///
+/// Each method streams both ways, so it needs HTTP/2 while the two take turns.
+/// A caller that has said all that it has to say ends its stream. One that goes
+/// on says something once in 30 seconds, if only an empty message: from whom
+/// nothing comes for 90 seconds is taken to be gone. The daemon does the same.
+///
+/// # Implementing handlers
+///
+/// Implement methods with plain `async fn`; the returned future satisfies
+/// the `Send` bound automatically.
+///
+/// **Unary and server-streaming requests** arrive as
+/// [`ServiceRequest<'_, Req>`](::connectrpc::ServiceRequest): a zero-copy
+/// view of the request plus its body, valid for the duration of the call.
+/// Fields are read directly (`request.name` is a `&str` into the decoded
+/// buffer) and the borrow may be held across `.await` points. Anything
+/// that must outlive the call — `tokio::spawn`, channels, server state,
+/// or data captured by a returned response stream — takes owned data:
+/// call `request.to_owned_message()` (or copy the specific fields)
+/// first.
+///
+/// **Client-streaming and bidi requests** arrive as
+/// [`InboundStream<Req>`](::connectrpc::InboundStream) — a
+/// `ServiceStream` of [`StreamMessage`](::connectrpc::StreamMessage)s.
+/// Each item owns its decoded buffer and is `Send + 'static`, so items
+/// can be buffered or moved into spawned tasks; read fields zero-copy
+/// through the generated accessor methods (`item.name()`) or `.view()`,
+/// convert with `.to_owned_message()`, or yield an item back unchanged —
+/// `StreamMessage<M>` implements `Encodable<M>`.
+///
+/// Request types resolved through `extern_path` (e.g. well-known types
+/// from another crate) use the same wrappers; the crate that owns the
+/// type must be generated with buffa ≥ 0.9.0 and views enabled so the
+/// backing `HasMessageView` impl exists.
+///
+/// The `impl Encodable<Out>` return bound accepts the owned `Out`, the
+/// generated `OutView<'_>` / `OwnedOutView`,
+/// [`MaybeBorrowed`](::connectrpc::MaybeBorrowed), or
+/// [`PreEncoded`](::connectrpc::PreEncoded) for handlers that encode a
+/// non-`'static` view internally and pass the bytes across the handler
+/// boundary. View bodies are not emitted for output types mapped via
+/// `extern_path` (the impl would be an orphan); return owned for
+/// WKT/extern outputs.
+///
+/// Server-streaming and bidi-streaming methods return
+/// `ServiceStream<impl Encodable<Out> + Send + use<Self>>`. The
+/// `use<Self>` precise-capturing clause excludes `&self`'s lifetime and
+/// the request's lifetime (unary methods use `use<'a, Self>` and may
+/// borrow from `&self`), so stream items must be `'static` and cannot
+/// borrow from the request. To stream view-encoded data, encode each
+/// item inside the stream body and yield
+/// [`PreEncoded`](::connectrpc::PreEncoded) — see its `# Streaming
+/// example` doc.
+#[allow(clippy::type_complexity)]
+pub trait SessionService: Send + Sync + 'static {
+    /// Runs a command, with its input, on a terminal if one is asked for. The
+    /// first request says what to run. When the caller goes away, the command is
+    /// ended.
+    ///
+    /// Each `requests` item is a [`StreamMessage`](::connectrpc::StreamMessage):
+    /// it owns its buffer, is `Send + 'static`, and exposes zero-copy
+    /// accessor methods (`item.name()`), `.view()`, and
+    /// `.to_owned_message()`.
+    fn attach(
+        &self,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::InboundStream<
+            crate::messages::ampoule::v1::AttachRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            ::connectrpc::ServiceStream<
+                impl ::connectrpc::Encodable<
+                    crate::messages::ampoule::v1::AttachResponse,
+                > + Send + use<Self>,
+            >,
+        >,
+    > + Send;
+    /// Puts files into a container. The first request says where; then comes a
+    /// tar archive.
+    ///
+    /// Each `requests` item is a [`StreamMessage`](::connectrpc::StreamMessage):
+    /// it owns its buffer, is `Send + 'static`, and exposes zero-copy
+    /// accessor methods (`item.name()`), `.view()`, and
+    /// `.to_owned_message()`.
+    fn upload(
+        &self,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::InboundStream<
+            crate::messages::ampoule::v1::UploadRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            ::connectrpc::ServiceStream<
+                impl ::connectrpc::Encodable<
+                    crate::messages::ampoule::v1::UploadResponse,
+                > + Send + use<Self>,
+            >,
+        >,
+    > + Send;
+    /// Gets files out of a container, as a tar archive. The one request says
+    /// which.
+    ///
+    /// Each `requests` item is a [`StreamMessage`](::connectrpc::StreamMessage):
+    /// it owns its buffer, is `Send + 'static`, and exposes zero-copy
+    /// accessor methods (`item.name()`), `.view()`, and
+    /// `.to_owned_message()`.
+    fn download(
+        &self,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::InboundStream<
+            crate::messages::ampoule::v1::DownloadRequest,
+        >,
+    ) -> impl ::std::future::Future<
+        Output = ::connectrpc::ServiceResult<
+            ::connectrpc::ServiceStream<
+                impl ::connectrpc::Encodable<
+                    crate::messages::ampoule::v1::DownloadResponse,
+                > + Send + use<Self>,
+            >,
+        >,
+    > + Send;
+}
+/// Extension trait for registering a service implementation with a Router.
+///
+/// This trait is automatically implemented for all types that implement the service trait.
+/// Prefer [`Router::add_service`](::connectrpc::Router::add_service) for
+/// top-down registration; `register` remains available for compatibility
+/// and cases where the service-first call shape is more convenient.
+///
+/// # Example
+///
+/// ```rust,ignore
+/// use std::sync::Arc;
+///
+/// let service = Arc::new(MyServiceImpl);
+/// let router = service.register(Router::new());
+/// ```
+pub trait SessionServiceExt: SessionService {
+    /// Register this service implementation with a Router.
+    ///
+    /// Takes ownership of the `Arc<Self>` and returns a new Router with
+    /// this service's methods registered.
+    fn register(
+        self: ::std::sync::Arc<Self>,
+        router: ::connectrpc::Router,
+    ) -> ::connectrpc::Router;
+}
+impl<S: SessionService> SessionServiceExt for S {
+    fn register(
+        self: ::std::sync::Arc<Self>,
+        router: ::connectrpc::Router,
+    ) -> ::connectrpc::Router {
+        router
+            .route_view_bidi_stream::<
+                _,
+                _,
+                crate::messages::ampoule::v1::AttachResponse,
+            >(
+                SESSION_SERVICE_SERVICE_NAME,
+                "Attach",
+                ::connectrpc::view_bidi_streaming_handler_fn({
+                    let svc = ::std::sync::Arc::clone(&self);
+                    move |ctx, req| {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let req = ::connectrpc::dispatcher::codegen::into_stream_messages::<
+                                crate::messages::ampoule::v1::AttachRequest,
+                            >(req);
+                            svc.attach(ctx, req).await
+                        }
+                    }
+                }),
+            )
+            .with_spec(SESSION_SERVICE_ATTACH_SPEC)
+            .route_view_bidi_stream::<
+                _,
+                _,
+                crate::messages::ampoule::v1::UploadResponse,
+            >(
+                SESSION_SERVICE_SERVICE_NAME,
+                "Upload",
+                ::connectrpc::view_bidi_streaming_handler_fn({
+                    let svc = ::std::sync::Arc::clone(&self);
+                    move |ctx, req| {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let req = ::connectrpc::dispatcher::codegen::into_stream_messages::<
+                                crate::messages::ampoule::v1::UploadRequest,
+                            >(req);
+                            svc.upload(ctx, req).await
+                        }
+                    }
+                }),
+            )
+            .with_spec(SESSION_SERVICE_UPLOAD_SPEC)
+            .route_view_bidi_stream::<
+                _,
+                _,
+                crate::messages::ampoule::v1::DownloadResponse,
+            >(
+                SESSION_SERVICE_SERVICE_NAME,
+                "Download",
+                ::connectrpc::view_bidi_streaming_handler_fn({
+                    let svc = ::std::sync::Arc::clone(&self);
+                    move |ctx, req| {
+                        let svc = ::std::sync::Arc::clone(&svc);
+                        async move {
+                            let req = ::connectrpc::dispatcher::codegen::into_stream_messages::<
+                                crate::messages::ampoule::v1::DownloadRequest,
+                            >(req);
+                            svc.download(ctx, req).await
+                        }
+                    }
+                }),
+            )
+            .with_spec(SESSION_SERVICE_DOWNLOAD_SPEC)
+    }
+}
+/// Type-inference marker used by [`Router::add_service`](::connectrpc::Router::add_service).
+#[doc(hidden)]
+pub struct SessionServiceRegisterMarker;
+impl<S: SessionService> ::connectrpc::ServiceRegister<SessionServiceRegisterMarker>
+for ::std::sync::Arc<S> {
+    fn register_service(self, router: ::connectrpc::Router) -> ::connectrpc::Router {
+        <S as SessionServiceExt>::register(self, router)
+    }
+}
+/// Monomorphic dispatcher for `SessionService`.
+///
+/// Unlike `.register(Router)` which type-erases each method into an `Arc<dyn ErasedHandler>` stored in a `HashMap`, this struct dispatches via a compile-time `match` on method name: no vtable, no hash lookup.
+///
+/// # Example
+///
+/// ```rust,ignore
+/// use connectrpc::ConnectRpcService;
+///
+/// let server = SessionServiceServer::new(MyImpl);
+/// let service = ConnectRpcService::new(server);
+/// // hand `service` to axum/hyper as a fallback_service
+/// ```
+pub struct SessionServiceServer<T> {
+    inner: ::std::sync::Arc<T>,
+}
+impl<T: SessionService> SessionServiceServer<T> {
+    /// Wrap a service implementation in a monomorphic dispatcher.
+    pub fn new(service: T) -> Self {
+        Self {
+            inner: ::std::sync::Arc::new(service),
+        }
+    }
+    /// Wrap an already-`Arc`'d service implementation.
+    pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
+        Self { inner }
+    }
+}
+impl<T> Clone for SessionServiceServer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: ::std::sync::Arc::clone(&self.inner),
+        }
+    }
+}
+impl<T: SessionService> ::connectrpc::Dispatcher for SessionServiceServer<T> {
+    #[inline]
+    fn lookup(
+        &self,
+        path: &str,
+    ) -> Option<::connectrpc::dispatcher::codegen::MethodDescriptor> {
+        let method = path.strip_prefix("ampoule.v1.SessionService/")?;
+        match method {
+            "Attach" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::bidi_streaming()
+                        .with_spec(SESSION_SERVICE_ATTACH_SPEC),
+                )
+            }
+            "Upload" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::bidi_streaming()
+                        .with_spec(SESSION_SERVICE_UPLOAD_SPEC),
+                )
+            }
+            "Download" => {
+                Some(
+                    ::connectrpc::dispatcher::codegen::MethodDescriptor::bidi_streaming()
+                        .with_spec(SESSION_SERVICE_DOWNLOAD_SPEC),
+                )
+            }
+            _ => None,
+        }
+    }
+    fn call_unary(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        request: ::connectrpc::Payload,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::UnaryResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.SessionService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_unary(path);
+        };
+        let _ = (&ctx, &request, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_unary(path),
+        }
+    }
+    fn call_server_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        request: ::buffa::bytes::Bytes,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::StreamingResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.SessionService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_streaming(path);
+        };
+        let _ = (&ctx, &request, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_streaming(path),
+        }
+    }
+    fn call_client_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::dispatcher::codegen::RequestStream,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::UnaryResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.SessionService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_unary(path);
+        };
+        let _ = (&ctx, &requests, &format);
+        match method {
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_unary(path),
+        }
+    }
+    fn call_bidi_streaming(
+        &self,
+        path: &str,
+        ctx: ::connectrpc::RequestContext,
+        requests: ::connectrpc::dispatcher::codegen::RequestStream,
+        format: ::connectrpc::CodecFormat,
+    ) -> ::connectrpc::dispatcher::codegen::StreamingResult {
+        let Some(method) = path.strip_prefix("ampoule.v1.SessionService/") else {
+            return ::connectrpc::dispatcher::codegen::unimplemented_streaming(path);
+        };
+        let _ = (&ctx, &requests, &format);
+        match method {
+            "Attach" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let req_stream = ::connectrpc::dispatcher::codegen::decode_message_request_stream::<
+                        crate::messages::ampoule::v1::AttachRequest,
+                    >(requests, format, ctx.decode_options().clone());
+                    let resp = svc.attach(ctx, req_stream).await?;
+                    Ok(
+                        resp
+                            .map_body(|s| ::connectrpc::dispatcher::codegen::encode_response_stream::<
+                                crate::messages::ampoule::v1::AttachResponse,
+                                _,
+                                _,
+                            >(s, format)),
+                    )
+                })
+            }
+            "Upload" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let req_stream = ::connectrpc::dispatcher::codegen::decode_message_request_stream::<
+                        crate::messages::ampoule::v1::UploadRequest,
+                    >(requests, format, ctx.decode_options().clone());
+                    let resp = svc.upload(ctx, req_stream).await?;
+                    Ok(
+                        resp
+                            .map_body(|s| ::connectrpc::dispatcher::codegen::encode_response_stream::<
+                                crate::messages::ampoule::v1::UploadResponse,
+                                _,
+                                _,
+                            >(s, format)),
+                    )
+                })
+            }
+            "Download" => {
+                let svc = ::std::sync::Arc::clone(&self.inner);
+                Box::pin(async move {
+                    let req_stream = ::connectrpc::dispatcher::codegen::decode_message_request_stream::<
+                        crate::messages::ampoule::v1::DownloadRequest,
+                    >(requests, format, ctx.decode_options().clone());
+                    let resp = svc.download(ctx, req_stream).await?;
+                    Ok(
+                        resp
+                            .map_body(|s| ::connectrpc::dispatcher::codegen::encode_response_stream::<
+                                crate::messages::ampoule::v1::DownloadResponse,
+                                _,
+                                _,
+                            >(s, format)),
+                    )
+                })
+            }
+            _ => ::connectrpc::dispatcher::codegen::unimplemented_streaming(path),
+        }
+    }
+}
+/// Client for this service.
+///
+/// Generic over `T: ClientTransport`. For **gRPC** (HTTP/2), use
+/// `Http2Connection` — it has honest `poll_ready` and composes with
+/// `tower::balance` for multi-connection load balancing. For **Connect
+/// over HTTP/1.1** (or unknown protocol), use `HttpClient`.
+///
+/// # Example (gRPC / HTTP/2)
+///
+/// ```rust,ignore
+/// use connectrpc::client::{Http2Connection, ClientConfig};
+/// use connectrpc::Protocol;
+///
+/// let uri: http::Uri = "http://localhost:8080".parse()?;
+/// let conn = Http2Connection::connect_plaintext(uri.clone()).await?.shared(1024);
+/// let config = ClientConfig::new(uri).with_protocol(Protocol::Grpc);
+///
+/// let client = SessionServiceClient::new(conn, config);
+/// let response = client.attach(request).await?;
+/// ```
+///
+/// # Example (Connect / HTTP/1.1 or ALPN)
+///
+/// ```rust,ignore
+/// use connectrpc::client::{HttpClient, ClientConfig};
+///
+/// let http = HttpClient::plaintext();  // cleartext http:// only
+/// let config = ClientConfig::new("http://localhost:8080".parse()?);
+///
+/// let client = SessionServiceClient::new(http, config);
+/// let response = client.attach(request).await?;
+/// ```
+///
+/// # Working with the response
+///
+/// Unary calls return [`UnaryResponse<OwnedView<FooView>>`](::connectrpc::client::UnaryResponse).
+/// [`view()`](::connectrpc::client::UnaryResponse::view) borrows the response
+/// message, so field access is zero-copy:
+///
+/// ```rust,ignore
+/// let resp = client.attach(request).await?;
+/// let name: &str = resp.view().name;  // borrow into the response buffer
+/// ```
+///
+/// If you need the owned struct (e.g. to store or pass by value), use
+/// [`into_owned()`](::connectrpc::client::UnaryResponse::into_owned):
+///
+/// ```rust,ignore
+/// let owned = client.attach(request).await?.into_owned();
+/// ```
+///
+/// [`into_view()`](::connectrpc::client::UnaryResponse::into_view) keeps the
+/// zero-copy decoded body (an `OwnedView`) without copying; field access on it
+/// goes through `.reborrow()`. Streaming responses yield one
+/// [`StreamMessage`](::connectrpc::StreamMessage) per received message from
+/// `.message().await` — read fields zero-copy through the generated accessor
+/// methods (`msg.name()`) or `.view()`, or convert with `.to_owned_message()`.
+#[cfg(feature = "client")]
+#[derive(Clone)]
+pub struct SessionServiceClient<T> {
+    transport: T,
+    config: ::connectrpc::client::ClientConfig,
+}
+#[cfg(feature = "client")]
+impl<T> SessionServiceClient<T>
+where
+    T: ::connectrpc::client::ClientTransport,
+    <T::ResponseBody as ::connectrpc::http_body::Body>::Error: ::std::fmt::Display,
+{
+    /// Create a new client with the given transport and configuration.
+    pub fn new(transport: T, config: ::connectrpc::client::ClientConfig) -> Self {
+        Self { transport, config }
+    }
+    /// Get the client configuration.
+    pub fn config(&self) -> &::connectrpc::client::ClientConfig {
+        &self.config
+    }
+    /// Get a mutable reference to the client configuration.
+    pub fn config_mut(&mut self) -> &mut ::connectrpc::client::ClientConfig {
+        &mut self.config
+    }
+    /// Call the Attach RPC. Sends a request to /ampoule.v1.SessionService/Attach.
+    pub async fn attach(
+        &self,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::AttachRequest,
+            crate::messages::ampoule::v1::__buffa::view::AttachResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.attach_with_options(::connectrpc::client::CallOptions::default()).await
+    }
+    /// Call the Attach RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn attach_with_options(
+        &self,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::AttachRequest,
+            crate::messages::ampoule::v1::__buffa::view::AttachResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_bidi_stream(
+                &self.transport,
+                &self.config,
+                SESSION_SERVICE_ATTACH_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                options,
+            )
+            .await
+    }
+    /// Call the Upload RPC. Sends a request to /ampoule.v1.SessionService/Upload.
+    pub async fn upload(
+        &self,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::UploadRequest,
+            crate::messages::ampoule::v1::__buffa::view::UploadResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.upload_with_options(::connectrpc::client::CallOptions::default()).await
+    }
+    /// Call the Upload RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn upload_with_options(
+        &self,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::UploadRequest,
+            crate::messages::ampoule::v1::__buffa::view::UploadResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_bidi_stream(
+                &self.transport,
+                &self.config,
+                SESSION_SERVICE_UPLOAD_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
+                options,
+            )
+            .await
+    }
+    /// Call the Download RPC. Sends a request to /ampoule.v1.SessionService/Download.
+    pub async fn download(
+        &self,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::DownloadRequest,
+            crate::messages::ampoule::v1::__buffa::view::DownloadResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        self.download_with_options(::connectrpc::client::CallOptions::default()).await
+    }
+    /// Call the Download RPC with explicit per-call options. Options override [`ClientConfig`](::connectrpc::client::ClientConfig) defaults.
+    pub async fn download_with_options(
+        &self,
+        options: ::connectrpc::client::CallOptions,
+    ) -> Result<
+        ::connectrpc::client::BidiStream<
+            T::ResponseBody,
+            crate::messages::ampoule::v1::DownloadRequest,
+            crate::messages::ampoule::v1::__buffa::view::DownloadResponseView<'static>,
+        >,
+        ::connectrpc::ConnectError,
+    > {
+        ::connectrpc::client::call_bidi_stream(
+                &self.transport,
+                &self.config,
+                SESSION_SERVICE_DOWNLOAD_SPEC
+                    .with_origin(::connectrpc::SpecOrigin::Client),
                 options,
             )
             .await

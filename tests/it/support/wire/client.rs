@@ -105,6 +105,11 @@ impl Client {
         }
     }
 
+    /// Whether every request is sent as one of a stream.
+    pub(crate) fn is_streaming(&self) -> bool {
+        matches!(self.protocol, Protocol::Grpc | Protocol::GrpcWeb)
+    }
+
     /// Sends bytes as they are; the bytes of the answer.
     pub(crate) fn send(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
         let (http2, media, body) = match self.protocol {

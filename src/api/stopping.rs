@@ -1,0 +1,60 @@
+//! The daemon's stop, as answers that have no end of their own learn of it.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use connectrpc::{ConnectError, ServiceStream};
+use futures_util::stream::unfold;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+/// How long what would end by itself is left to, of the time that requests have.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Told when the daemon stops.
+#[derive(Clone)]
+pub(super) struct Stopping(watch::Receiver<bool>);
+
+/// Tells it.
+pub(super) struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    pub(super) fn new() -> (Self, Stopping) {
+        let (sender, receiver) = watch::channel(false);
+        (Self(sender), Stopping(receiver))
+    }
+
+    pub(super) fn begin(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Stopping {
+    /// Ready when the daemon has been stopping for so long; what callers are told then.
+    pub(super) fn since(&self, patience: Duration) -> impl Future<Output = ConnectError> + Send + use<> {
+        let mut stopping = self.0.clone();
+        async move {
+            // An error is that whoever would tell has gone.
+            let _ = stopping.wait_for(|is_so| *is_so).await;
+            sleep(patience).await;
+            ConnectError::unavailable("the daemon is stopping: try again when it is back")
+        }
+    }
+
+    /// What is sent, as a stream that ends so long after the daemon has begun to stop.
+    pub(super) fn stream<T: Send + 'static>(
+        &self,
+        receiver: mpsc::Receiver<Result<T, ConnectError>>,
+        patience: Duration,
+    ) -> ServiceStream<T> {
+        let stopped: Pin<Box<dyn Future<Output = ConnectError> + Send>> = Box::pin(self.since(patience));
+        Box::pin(unfold(Some((receiver, stopped)), |state| async move {
+            let (mut receiver, mut stopped) = state?;
+            tokio::select! {
+                biased;
+                next = receiver.recv() => next.map(|next| (next, Some((receiver, stopped)))),
+                error = &mut stopped => Some((Err(error), None)),
+            }
+        }))
+    }
+}
