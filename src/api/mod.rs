@@ -7,6 +7,7 @@ mod compute;
 mod connection;
 mod convert;
 mod crowd;
+mod dashboard;
 mod error;
 mod gate;
 mod health;
@@ -15,7 +16,6 @@ mod injection;
 mod metrics;
 mod pages;
 mod prompt;
-mod rate;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod requests;
@@ -39,7 +39,12 @@ use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// Every service over one vault.
-fn services(vault: &Vault, instances: &Instances, limits: &Limits) -> ConnectRpcService {
+fn services(
+    vault: &Vault,
+    instances: &Instances,
+    dashboard: dashboard::DashboardApi,
+    limits: &Limits,
+) -> ConnectRpcService {
     let router = Router::new()
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
@@ -49,6 +54,7 @@ fn services(vault: &Vault, instances: &Instances, limits: &Limits) -> ConnectRpc
         .add_service(Arc::new(compute::ComputeApi::new(instances.clone())))
         .add_service(Arc::new(compute::CommandApi::new(instances.clone())))
         .add_service(Arc::new(compute::LogApi::new(instances.clone())))
+        .add_service(Arc::new(dashboard))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]
     let router = router.add_service(Arc::new(reflection::ReflectionApi));

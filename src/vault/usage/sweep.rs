@@ -9,7 +9,7 @@ use crate::domain::{Caller, Identity, Injection, RequestId, Timestamp};
 impl Vault {
     /// Removes from the inventory the containers that have gone, and records that; what is left, with whether it is seen
     /// to run.
-    pub(super) async fn living(&self) -> Result<Vec<(Injection, bool)>, Error> {
+    pub(in crate::vault) async fn living(&self) -> Result<Vec<(Injection, bool)>, Error> {
         let (mut living, mut ended) = (Vec::new(), Vec::new());
         let now = Timestamp::now();
         for injection in self.store.read(|tx| tx.injections()).await? {
