@@ -83,7 +83,7 @@ fn new(desk: &Desk<'_>, form: &Fields, error: String) -> New {
         error,
         name: form.get("name").to_owned(),
         description: form.get("description").to_owned(),
-        days: Some(form.get("days")).filter(|days| !days.is_empty()).unwrap_or("30").to_owned(),
+        days: form.get("days").to_owned(),
         grants: slots().map(|(kind, slot)| grant_form(kind, slot, form)).collect(),
     }
 }
@@ -123,9 +123,6 @@ fn grant_form(kind: ResourceType, slot: usize, form: &Fields) -> GrantForm {
 
 fn read(form: &Fields) -> Result<NewToken, Error> {
     let invalid = |what: &str, error: &dyn std::fmt::Display| Error::Invalid(format!("{what}: {error}"));
-    let days = form.get("days").trim();
-    let days: i64 = days.parse().map_err(|_| invalid("days", &"expected a number from 1 to 90"))?;
-    let life = SignedDuration::from_hours(days.clamp(0, 1000) * 24);
     let mut permissions = Vec::new();
     for (kind, slot) in slots() {
         let key = key(kind, slot);
@@ -144,8 +141,19 @@ fn read(form: &Fields) -> Result<NewToken, Error> {
     Ok(NewToken {
         name: form.get("name").trim().parse().map_err(|error| invalid("name", &error))?,
         description: Description::new(form.get("description").to_owned())?,
-        // A little less, so that 90 days are not more than 90 when it is looked at.
-        expires_at: Timestamp::now().saturating_add(life - SignedDuration::from_secs(i64::from(days == 90))).ok(),
+        expires_at: end(form.get("days").trim())?,
         permissions,
     })
+}
+
+/// When a token ends of which that is said.
+fn end(days: &str) -> Result<Option<Timestamp>, Error> {
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let number = days.parse().ok().filter(|days| (1..=90).contains(days));
+    let number: i64 = number.ok_or_else(|| Error::Invalid("days: expected a number from 1 to 90".to_owned()))?;
+    // A little less, so that 90 days are not more than 90 when it is looked at.
+    let life = SignedDuration::from_hours(number * 24) - SignedDuration::from_secs(i64::from(number == 90));
+    Ok(Timestamp::now().saturating_add(life).ok())
 }
