@@ -126,7 +126,9 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path();
-    if let Some(served) = door.dashboard.as_ref().filter(|_| dashboard::is_for(door.dashboard.as_ref(), &connected, path)) {
+    if let Some(served) =
+        door.dashboard.as_ref().filter(|_| dashboard::is_for(door.dashboard.as_ref(), &connected, path))
+    {
         let is_known = served.knows(request.headers(), connected.secure);
         let (mut parts, body) = request.into_parts();
         // Nobody is anybody there by a header.

@@ -145,7 +145,8 @@ async fn accept_remote(
             Ok((stream, address)) => {
                 // Answers are small and whole: waiting for more to send would only delay them.
                 let _ = stream.set_nodelay(true);
-                let connected = Connected { from: Origin::Address(address), rights: Arc::clone(&nothing), secure: tls.is_some() };
+                let connected =
+                    Connected { from: Origin::Address(address), rights: Arc::clone(&nothing), secure: tls.is_some() };
                 let accepted = Accepted { stream: Prompt::new(stream), connected, places: (place, crowd.enter()) };
                 door.take(accepted, tls.clone(), connections.watcher());
             }

@@ -33,7 +33,7 @@ pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
     let height = left.len().max(right.len()) * ROW + 8;
     let middle = |place: usize| place * ROW + ROW / 2 + 4;
     let mut svg = format!(
-        "<svg class=\"chart\" viewBox=\"0 0 900 {height}\" role=\"img\" aria-label=\"{} secrets and {} containers that hold \
+        "<svg class=\"chart threads\" viewBox=\"0 0 900 {height}\" role=\"img\" aria-label=\"{} secrets and {} containers that hold \
          them; the table below says the same\">",
         left.len(),
         right.len()
@@ -80,9 +80,14 @@ pub(super) fn rates(minutes: &[Minute]) -> String {
     for (place, minute) in minutes.iter().enumerate() {
         let scaled = |calls: u32| u64::from(calls) * 96 / u64::from(most);
         let (x, all, bad) = (place * 10 + 1, scaled(minute.calls), scaled(minute.failed));
-        let _ = write!(svg, "<rect class=\"bar-ok\" x=\"{x}\" y=\"{}\" width=\"8\" height=\"{all}\"></rect>", 116 - all);
+        let _ =
+            write!(svg, "<rect class=\"bar-ok\" x=\"{x}\" y=\"{}\" width=\"8\" height=\"{all}\"></rect>", 116 - all);
         if bad > 0 {
-            let _ = write!(svg, "<rect class=\"bar-bad\" x=\"{x}\" y=\"{}\" width=\"8\" height=\"{bad}\"></rect>", 116 - all);
+            let _ = write!(
+                svg,
+                "<rect class=\"bar-bad\" x=\"{x}\" y=\"{}\" width=\"8\" height=\"{bad}\"></rect>",
+                116 - all
+            );
         }
     }
     svg.push_str("</svg>");
@@ -102,7 +107,7 @@ pub(super) fn latencies(minutes: &[Minute]) -> String {
         let points: Vec<String> = points.map(|(x, y)| format!("{x},{y}")).collect();
         if let [only] = points.as_slice() {
             let (x, y) = only.split_once(',').unwrap_or_default();
-            let _ = write!(svg, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"2\"></circle>");
+            let _ = write!(svg, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"></circle>");
         }
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"></polyline>", points.join(" "));
     }

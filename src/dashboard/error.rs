@@ -80,7 +80,9 @@ fn of_vault(error: &Error) -> (StatusCode, &'static str) {
         Error::Refused(_)
         | Error::Unresolved(_)
         | Error::Token(TokenRefusal::NameTaken { .. })
-        | Error::Instance(InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) | InstanceRefusal::Off) => CONFLICT,
+        | Error::Instance(InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) | InstanceRefusal::Off) => {
+            CONFLICT
+        }
         Error::Token(TokenRefusal::CallerEnded) | Error::Unauthenticated => {
             (StatusCode::UNAUTHORIZED, "You are not signed in")
         }

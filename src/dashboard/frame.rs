@@ -79,7 +79,8 @@ pub(super) fn fault_page(fault: &Fault, frame: Frame) -> Answer {
         tracing::error!(reason, "a page failed");
     }
     let signed_out = frame.nav.is_empty();
-    let page = FaultPage { frame: Frame { title: heading.to_owned(), ..frame }, heading, text: fault.text(), signed_out };
+    let page =
+        FaultPage { frame: Frame { title: heading.to_owned(), ..frame }, heading, text: fault.text(), signed_out };
     let answer = page_with(status, &page).unwrap_or_else(|_| whole(status, super::answer::TEXT, heading.into()));
     if let Fault::Method(methods) = fault { allowing(answer, methods) } else { answer }
 }

@@ -94,7 +94,9 @@ impl Dashboard {
     /// Makes a link for a user of this host; its code, which signs in once.
     pub async fn open(&self, principal: &Principal) -> Result<String, Error> {
         let Identity::Peer(peer) = principal.caller().identity else {
-            return Err(Error::Invalid("a link is for users of the vault's host: sign in with the token itself".to_owned()));
+            return Err(Error::Invalid(
+                "a link is for users of the vault's host: sign in with the token itself".to_owned(),
+            ));
         };
         self.vault.permit_link(principal).await?;
         let who = Who::Local { peer, rights: Arc::new(principal.rights().clone()) };

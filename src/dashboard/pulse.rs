@@ -59,7 +59,10 @@ impl Pulse {
         let back = (0..MINUTES as u64).rev();
         back.map(|back| {
             let counted = now.checked_sub(back).map(|minute| (minute, minutes[place(minute)]));
-            counted.filter(|(minute, (number, _))| minute == number).map(|(_, (_, counted))| counted).unwrap_or_default()
+            counted
+                .filter(|(minute, (number, _))| minute == number)
+                .map(|(_, (_, counted))| counted)
+                .unwrap_or_default()
         })
         .collect()
     }

@@ -25,15 +25,9 @@ const DRAFT_LIFE: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone)]
 pub(super) enum Who {
     /// The holder of a token, which is looked up anew with each request.
-    Token {
-        id: TokenId,
-        hash: TokenHash,
-    },
+    Token { id: TokenId, hash: TokenHash },
     /// A user of this host.
-    Local {
-        peer: Peer,
-        rights: Arc<Rights>,
-    },
+    Local { peer: Peer, rights: Arc<Rights> },
 }
 
 /// A session's name: the hash of what the browser has.

@@ -78,7 +78,9 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         "RunCommand" | "RunCommandSync" => json!({ "instance_id": INSTANCE, "command": { "command": ["true"] } }),
         "WaitInstance" | "WaitInstanceSync" | "DescribeInstance" | "DestroyInstance" | "StreamInstanceLogs"
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
-        "CreateLink" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => json!({}),
+        "CreateLink" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => {
+            json!({})
+        }
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
         "GetInclusionProof" => json!({ "index": "0" }),
         "GetConsistencyProof" => json!({ "old_size": "1" }),

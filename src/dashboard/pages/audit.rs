@@ -73,7 +73,15 @@ impl Row {
         let Ok(view) = View::of(&row.entry) else {
             let unreadable = "can't be read".to_owned();
             let (action, actor, target) = (unreadable, String::new(), String::new());
-            return Self { index: row.index, at: None, action, actor, target, object: None, outcome: "tampered".to_owned() };
+            return Self {
+                index: row.index,
+                at: None,
+                action,
+                actor,
+                target,
+                object: None,
+                outcome: "tampered".to_owned(),
+            };
         };
         let mut target = view.target.id.as_deref().unwrap_or_default().to_owned();
         let object = target.starts_with("sec_").then(|| target.clone());
@@ -127,7 +135,10 @@ impl Filter {
             parsed.map_err(|_| format!("{name}: not a time: write it as 2026-01-31T12:00"))
         };
         Ok(EntryFilter {
-            object: some(&self.object).map(|text| text.parse()).transpose().map_err(|error| format!("secret: {error}"))?,
+            object: some(&self.object)
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error| format!("secret: {error}"))?,
             actor: some(&self.actor)
                 .map(|text| text.trim_start_matches("user:").parse())
                 .transpose()

@@ -231,7 +231,8 @@ mod tests {
     #[test]
     fn each_line_has_its_containers_name_once() {
         let mut lines = Lines { name: "web".to_owned(), begun: false };
-        let parts = [b"a\nb".as_slice(), b"c\n", b"\n"].map(|data| String::from_utf8(lines.named(data)).expect("UTF-8"));
+        let parts =
+            [b"a\nb".as_slice(), b"c\n", b"\n"].map(|data| String::from_utf8(lines.named(data)).expect("UTF-8"));
         assert_eq!(parts, ["web | a\nweb | b", "c\n", "web | \n"]);
     }
 }

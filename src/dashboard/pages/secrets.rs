@@ -85,10 +85,10 @@ pub(in crate::dashboard) async fn list(desk: &Desk<'_>) -> Result<Answer, Fault>
         (true, place) => ObjectsFrom::After(place.unwrap_or(0)),
         (false, place) => ObjectsFrom::Before(place.unwrap_or(u64::MAX)),
     };
-    let conditions = query.labels.iter().map(|label| LabelCondition::Equal {
-        name: label.name().to_owned(),
-        value: label.value().to_owned(),
-    });
+    let conditions = query
+        .labels
+        .iter()
+        .map(|label| LabelCondition::Equal { name: label.name().to_owned(), value: label.value().to_owned() });
     let search = Search { labels: LabelFilter::new(conditions.collect()), text: query.text.clone() };
     let found = desk.vault().search(&desk.principal, search, from, ROWS).await?;
     let without = |chosen: &Label| -> Vec<Label> { query.labels.iter().filter(|l| *l != chosen).cloned().collect() };

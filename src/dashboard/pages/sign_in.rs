@@ -129,8 +129,17 @@ mod tests {
         for path in ["/ui/", "/ui/secrets/sec_a?x=%20&y=1"] {
             assert_eq!(next(path), path);
         }
-        let elsewhere =
-            ["", "//evil.example", "https://evil.example", "/\\evil", "/ui//evil", "/ui/\r\nX: y", "/u", "/ui@e", "/ui/ü"];
+        let elsewhere = [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil",
+            "/ui//evil",
+            "/ui/\r\nX: y",
+            "/u",
+            "/ui@e",
+            "/ui/ü",
+        ];
         for path in elsewhere {
             assert_eq!(next(path), "/ui/", "{path}");
         }

@@ -18,11 +18,7 @@ pub(super) fn snippets(id: &ObjectId) -> Vec<Snippet> {
             format!("podman --runtime ampoule-crun run --env {VARIABLE}=ampoule://{id} IMAGE"),
             "As a file in place of a variable: --annotation ampoule.dev/file.NAME=… puts it at /run/secrets/NAME.",
         ),
-        snippet(
-            "Docker",
-            format!("docker run --runtime ampoule-runc --env {VARIABLE}=ampoule://{id} IMAGE"),
-            "",
-        ),
+        snippet("Docker", format!("docker run --runtime ampoule-runc --env {VARIABLE}=ampoule://{id} IMAGE"), ""),
         snippet(
             "compose",
             format!(

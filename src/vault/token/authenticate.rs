@@ -67,7 +67,10 @@ impl Vault {
         if *principal.rights() == Rights::NONE {
             let caller = principal.caller();
             self.record(entry(caller, Action::Authenticate, None, Outcome::Denied)).await?;
-            return Err(principal.may(Action::Authenticate, Resource::All).err().map_or(Error::Unauthenticated, Error::Denied));
+            return Err(principal
+                .may(Action::Authenticate, Resource::All)
+                .err()
+                .map_or(Error::Unauthenticated, Error::Denied));
         }
         self.record_sign_in(principal).await
     }

@@ -75,7 +75,9 @@ fn every_answer_forbids_what_pages_do_not_need() {
     let id = browser.create(&[("value", "x")]);
     let mut stranger = Browser::new(network.http);
     let mut answers = vec![stranger.get("/ui/sign-in"), stranger.get("/ui/"), stranger.get("/ui/../etc/passwd")];
-    for path in ["", "secrets", "secrets/new", "use", "audit", "audit/0", "tokens", "tokens/new", "instances", "session"] {
+    for path in
+        ["", "secrets", "secrets/new", "use", "audit", "audit/0", "tokens", "tokens/new", "instances", "session"]
+    {
         answers.push(browser.get(&format!("/ui/{path}")).ok());
     }
     answers.push(browser.get(&format!("/ui/secrets/{id}")).ok());
@@ -120,7 +122,13 @@ fn what_others_have_written_is_shown_as_it_is() {
     rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
     rpc.make_token(EVIL, &["vault/object:*:list"]).expect("a token");
     let entries = network.daemon.cli().audit().len();
-    let mut pages = vec!["/ui/".to_owned(), "/ui/secrets".to_owned(), format!("/ui/secrets/{id}"), "/ui/use".to_owned(), "/ui/tokens".to_owned()];
+    let mut pages = vec![
+        "/ui/".to_owned(),
+        "/ui/secrets".to_owned(),
+        format!("/ui/secrets/{id}"),
+        "/ui/use".to_owned(),
+        "/ui/tokens".to_owned(),
+    ];
     pages.extend(["/ui/audit".to_owned(), format!("/ui/secrets/{id}/set"), format!("/ui/secrets/{id}/delete")]);
     pages.extend((0..entries).map(|index| format!("/ui/audit/{index}")));
     let query = form_urlencoded::byte_serialize(EVIL.as_bytes()).collect::<String>();
@@ -130,7 +138,10 @@ fn what_others_have_written_is_shown_as_it_is() {
     let mut seen = 0;
     for page in &pages {
         let body = browser.get(page).ok().body;
-        assert!(!body.contains("<script>alert") && !body.contains("<img src=x") && !body.contains("49}"), "{page}: {body}");
+        assert!(
+            !body.contains("<script>alert") && !body.contains("<img src=x") && !body.contains("49}"),
+            "{page}: {body}"
+        );
         seen += body.matches("&#60;script").count();
     }
     assert!(seen > 10, "it is on them, as text");
@@ -151,7 +162,9 @@ fn a_value_is_in_no_page_but_the_one_that_was_asked_for() {
     assert_eq!(refused.status, 400);
     assert!(!refused.body.contains(VALUE) && refused.body.contains("28 bytes"), "{}", refused.body);
     let pages = ["/ui/", "/ui/secrets", "/ui/use", "/ui/audit", "/ui/audit/export", "/ui/tokens", "/ui/instances"];
-    let of_secrets = [&shown, &hidden].into_iter().flat_map(|id| ["", "/set", "/delete"].map(|page| format!("/ui/secrets/{id}{page}")));
+    let of_secrets = [&shown, &hidden]
+        .into_iter()
+        .flat_map(|id| ["", "/set", "/delete"].map(|page| format!("/ui/secrets/{id}{page}")));
     for page in pages.into_iter().map(str::to_owned).chain(of_secrets) {
         let answer = browser.get(&page).ok();
         assert!(!answer.body.contains(VALUE) && !answer.head.contains(VALUE), "{page}");
@@ -172,7 +185,9 @@ fn a_value_is_in_no_page_but_the_one_that_was_asked_for() {
 fn no_address_leads_away() {
     let network = network();
     let token = network.token("person", &ALL);
-    for next in ["//evil.example", "https://evil.example/ui/", "/\\evil.example", "/ui/..//evil", "/ui/\r\nSet-Cookie: a=b"] {
+    for next in
+        ["//evil.example", "https://evil.example/ui/", "/\\evil.example", "/ui/..//evil", "/ui/\r\nSet-Cookie: a=b"]
+    {
         let mut browser = Browser::new(network.http);
         let answer = browser.post("/ui/sign-in", &[("token", &token), ("next", next)]);
         assert_eq!((answer.status, answer.header("location")), (303, "/ui/"), "{next}");
@@ -195,7 +210,14 @@ fn no_name_of_a_file_leads_out() {
         let asset = browser.get(&format!("/ui/assets/{folder}/{name}")).ok();
         assert!(asset.header("content-type").starts_with(media) && asset.header("cache-control").contains("immutable"));
     }
-    for path in ["../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "", "style.css%00", "./style.css"] {
+    for path in [
+        "../../../../etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "",
+        "style.css%00",
+        "./style.css",
+    ] {
         let answer = browser.get(&format!("/ui/assets/{folder}/{path}"));
         assert!([303, 404].contains(&answer.status) && !answer.body.contains("root:"), "{path}: {}", answer.status);
     }

@@ -18,21 +18,37 @@ fn every_page_works_for_a_person() {
     let network = network();
     let mut rpc = Rpc::new(&network.daemon.socket());
     let secrets = [
-        ("The web's database", "postgres", json!([{ "name": "env", "value": "prod" }, { "name": "team", "value": "web" }])),
+        (
+            "The web's database",
+            "postgres",
+            json!([{ "name": "env", "value": "prod" }, { "name": "team", "value": "web" }]),
+        ),
         ("Key of the payment provider", "sk_live", json!([{ "name": "env", "value": "prod" }])),
-        ("Deploy key of the shop", "ssh", json!([{ "name": "env", "value": "dev" }, { "name": "team", "value": "shop" }])),
+        (
+            "Deploy key of the shop",
+            "ssh",
+            json!([{ "name": "env", "value": "dev" }, { "name": "team", "value": "shop" }]),
+        ),
         ("SMTP password", "smtp", json!([])),
     ];
     let ids = secrets.map(|(description, value, labels)| {
-        rpc.create(&json!({ "value": value, "description": description, "labels": labels, "revealable": value == "ssh" }))
+        rpc.create(
+            &json!({ "value": value, "description": description, "labels": labels, "revealable": value == "ssh" }),
+        )
     });
     for (number, (name, engine, held)) in
-        [("web-1", "podman", &ids[..2]), ("web-2", "podman", &ids[..2]), ("shop", "docker", &ids[1..3])].iter().enumerate()
+        [("web-1", "podman", &ids[..2]), ("web-2", "podman", &ids[..2]), ("shop", "docker", &ids[1..3])]
+            .iter()
+            .enumerate()
     {
-        let references: Vec<Value> =
-            held.iter().zip(["DATABASE_URL", "API_KEY"]).map(|(id, name)| json!({ "name": name, "object_id": id })).collect();
+        let references: Vec<Value> = held
+            .iter()
+            .zip(["DATABASE_URL", "API_KEY"])
+            .map(|(id, name)| json!({ "name": name, "object_id": id }))
+            .collect();
         let id = format!("{number}c0ffee{}", "4".repeat(57));
-        let container = json!({ "id": id, "name": name, "engine": engine, "image": "docker.io/library/web:2", "pid": 1 });
+        let container =
+            json!({ "id": id, "name": name, "engine": engine, "image": "docker.io/library/web:2", "pid": 1 });
         let request = json!({ "container": container, "references": references });
         rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
     }

@@ -133,7 +133,8 @@ fn the_log_is_filtered_proved_checked_and_exported() {
     assert_eq!(denied.matches("aria-label=\"Entry ").count(), 1, "{denied}");
     assert!(browser.get("/ui/audit?since=2001-01-01T00:00&until=2002-01-01T00:00").ok().body.contains("No entry"));
     assert!(browser.get("/ui/audit?since=soon").ok().body.contains("not a time"));
-    let entry = about.split_once("aria-label=\"Entry ").expect("an entry").1.split('"').next().expect("an end").to_owned();
+    let entry =
+        about.split_once("aria-label=\"Entry ").expect("an entry").1.split('"').next().expect("an end").to_owned();
     let page = browser.get(&format!("/ui/audit/{entry}")).ok().body;
     assert!(page.contains("attributes.outcome") && page.contains("ampoule/tenant_"), "{page}");
     assert_eq!(browser.get("/ui/audit/999999").status, 400);

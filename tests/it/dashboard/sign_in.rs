@@ -79,7 +79,8 @@ fn a_link_of_the_host_signs_its_user_in_once() {
     let made = network.daemon.cli().entries("vault.object.create");
     assert_eq!((&made[0]["actor"]["uid"], made[0]["target"]["id"].as_str()), (&0.into(), Some(&*id)));
     let attempts = network.daemon.cli().entries("iam.token.authenticate");
-    let outcomes: Vec<_> = attempts.iter().map(|entry| entry["attributes"]["outcome"].as_str().expect("text")).collect();
+    let outcomes: Vec<_> =
+        attempts.iter().map(|entry| entry["attributes"]["outcome"].as_str().expect("text")).collect();
     assert_eq!(outcomes, ["ok", "ok", "unknown"], "made, used, tried again");
     // It is for users of the host.
     let token = network.token("person", &ALL);
@@ -99,7 +100,10 @@ fn over_tls_the_cookie_is_the_hosts_alone() {
     let args = ["--include", "--header", &origin, "--data", &data];
     let out = network.curl("localhost", "/ui/sign-in", &args).ok().out().to_ascii_lowercase();
     let cookie = out.lines().find(|line| line.starts_with("set-cookie:")).expect("a cookie");
-    assert!(cookie.contains("__host-ampoule=") && cookie.ends_with("; path=/; secure; httponly; samesite=strict"), "{cookie}");
+    assert!(
+        cookie.contains("__host-ampoule=") && cookie.ends_with("; path=/; secure; httponly; samesite=strict"),
+        "{cookie}"
+    );
     assert!(!cookie.contains("domain"), "{cookie}");
     // What is in one listener's cookie is no session of the other.
     let value = out.split_once("__host-ampoule=").expect("a cookie").1.split(';').next().expect("a value").to_owned();
