@@ -28,7 +28,9 @@ const ASSETS: [Asset; 5] = [
 /// The name of all of them as they are.
 static HASH: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    ASSETS.iter().for_each(|asset| hash.update(asset.bytes));
+    for asset in &ASSETS {
+        hash.update(asset.bytes);
+    }
     hash.finalize()[..8].iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -67,7 +67,6 @@ fn of_vault(error: &Error) -> (StatusCode, &'static str) {
     const CONFLICT: (StatusCode, &str) = (StatusCode::CONFLICT, "It is not in a state for that");
     match error {
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "Something is not right yet"),
-        Error::Denied(_) => FORBIDDEN,
         Error::Refused(Refusal::Unknown { .. } | Refusal::Forbidden { .. } | Refusal::UnknownVersion { .. })
         | Error::UnknownInjection { .. }
         | Error::Token(TokenRefusal::Unknown { .. } | TokenRefusal::Forbidden { .. })
@@ -86,7 +85,7 @@ fn of_vault(error: &Error) -> (StatusCode, &'static str) {
         Error::Token(TokenRefusal::CallerEnded) | Error::Unauthenticated => {
             (StatusCode::UNAUTHORIZED, "You are not signed in")
         }
-        Error::Token(_) => FORBIDDEN,
+        Error::Denied(_) | Error::Token(_) => FORBIDDEN,
         Error::Store(_) | Error::Key(_) => (StatusCode::SERVICE_UNAVAILABLE, "The vault can't do that now"),
     }
 }

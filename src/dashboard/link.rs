@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::session::{Who, random};
 
 /// How long a link counts.
-pub const LINK_LIFE: Duration = Duration::from_secs(60);
+pub const LINK_LIFE: Duration = Duration::from_mins(1);
 /// How many count at once.
 const MOST: usize = 256;
 

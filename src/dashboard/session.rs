@@ -12,14 +12,14 @@ use crate::authz::{Rights, TokenHash};
 use crate::domain::{ActorId, Peer, SecretBytes, TokenId};
 
 /// Without a click.
-const IDLE: Duration = Duration::from_secs(15 * 60);
+const IDLE: Duration = Duration::from_mins(15);
 /// From the sign-in.
-const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(12);
 /// How many there are at most; one more ends the one that was idle for longest.
 const MOST: usize = 1024;
 /// How many values that could not be stored are kept, and how long.
 const DRAFTS: usize = 4;
-const DRAFT_LIFE: Duration = Duration::from_secs(10 * 60);
+const DRAFT_LIFE: Duration = Duration::from_mins(10);
 
 /// As whom somebody is signed in.
 #[derive(Clone)]
@@ -188,12 +188,11 @@ mod tests {
         let begun = Instant::now();
         let secret = sessions.begin(somebody(1), true).expect("random");
         let find = |minutes: u64, there| {
-            sessions.find_at(&secret, true, there, begun + Duration::from_secs(60 * minutes)).is_some()
+            sessions.find_at(&secret, true, there, begun + Duration::from_mins(minutes)).is_some()
         };
         assert!(find(14, true) && find(28, false) && !find(30, true), "14 minutes after the last click, then 16");
         let secret = sessions.begin(somebody(1), true).expect("random");
-        let find =
-            |minutes: u64| sessions.find_at(&secret, true, true, begun + Duration::from_secs(60 * minutes)).is_some();
+        let find = |minutes: u64| sessions.find_at(&secret, true, true, begun + Duration::from_mins(minutes)).is_some();
         assert!((1..72).all(|turn| find(10 * turn)) && !find(721), "12 hours");
     }
 

@@ -143,7 +143,9 @@ impl Vault {
             if leaves.is_empty() {
                 return Err(broken(&format!("entry {first} is missing")));
             }
-            leaves.into_iter().for_each(|leaf| tree.push(leaf, |_, _| {}));
+            for leaf in leaves {
+                tree.push(leaf, |_, _| {});
+            }
         }
         if tree.root() != checkpoint.root {
             return Err(broken("its entries are not those of the newest checkpoint: see `ampoule audit verify`"));

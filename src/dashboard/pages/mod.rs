@@ -1,5 +1,7 @@
 //! The pages. Each asks a use case, and shows what that gives.
 
+#![allow(clippy::struct_excessive_bools, reason = "what a template shows or leaves out it is told by one each")]
+
 pub(super) mod audit;
 pub(super) mod audit_entry;
 pub(super) mod create;

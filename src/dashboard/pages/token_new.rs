@@ -132,7 +132,7 @@ fn read(form: &Fields) -> Result<NewToken, Error> {
         }
         let which = form.get(&format!("{key}-which")).trim().to_owned();
         let which = if which.is_empty() { "*".to_owned() } else { which };
-        let permission = Permission::parse(kind.as_str(), &which, verbs.into_iter());
+        let permission = Permission::parse(kind.as_str(), &which, verbs);
         permissions.push(permission.map_err(|error| invalid(kind.as_str(), &error))?);
     }
     if permissions.is_empty() {

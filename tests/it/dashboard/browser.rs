@@ -13,6 +13,11 @@ use super::support::{ALL, network};
 /// With this variable the browser takes its pictures anew.
 const PICTURES: &str = "AMPOULE_SCREENSHOTS";
 
+#[allow(clippy::disallowed_methods, reason = "whether pictures are wanted only its caller can say")]
+fn pictures_are_wanted() -> bool {
+    std::env::var_os(PICTURES).is_some()
+}
+
 #[test]
 fn every_page_works_for_a_person() {
     let network = network();
@@ -57,13 +62,12 @@ fn every_page_works_for_a_person() {
         .call("namespace.cloud.vault.v1beta.VaultService/CreateObject", &json!({ "value": "x" }))
         .expect_err("it may not");
     let foreign = Foreign::prepare(&network.path(""));
-    let pictures = std::env::var_os(PICTURES).is_some();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     let told = json!({
         "url": format!("http://{}", network.http),
         "token": network.token("person", &ALL),
         "secret": ids[0],
-        "screenshots": pictures.then_some(folder),
+        "screenshots": pictures_are_wanted().then_some(folder),
     });
     let mut node = foreign.node("dashboard.mjs");
     // Where a browser keeps its profile.

@@ -42,7 +42,9 @@ fn one_signs_out_here_or_everywhere() {
     let network = network();
     let token = network.token("person", &ALL);
     let mut browsers = [0, 1, 2].map(|_| Browser::new(network.http));
-    browsers.iter_mut().for_each(|browser| assert_eq!(browser.sign_in(&token).status, 303));
+    for browser in &mut browsers {
+        assert_eq!(browser.sign_in(&token).status, 303);
+    }
     let [one, two, three] = &mut browsers;
     let kept = one.cookies.clone();
     assert_eq!(one.act("/ui/sign-out", &[]).header("location"), "/ui/sign-in");

@@ -110,10 +110,10 @@ impl Browser {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            head += &format!("Cookie: {}\r\n", pairs.join("; "));
+            head.extend(["Cookie: ", &pairs.join("; "), "\r\n"]);
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         let mut stream = TcpStream::connect(self.address).expect("connected");
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
