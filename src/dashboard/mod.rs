@@ -41,7 +41,7 @@ const PAGES: (u32, u32) = (200, 50);
 
 /// The cookie where nobody can listen in: browsers take it only over TLS, and from no other host.
 const COOKIE: &str = "__Host-ampoule";
-/// The cookie on a loopback address without TLS, where browsers would not take the other one.
+/// The cookie on a loopback address without TLS, where not every browser would take the other one.
 const PLAIN_COOKIE: &str = "ampoule";
 
 /// The dashboard of a vault.

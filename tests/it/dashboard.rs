@@ -5,4 +5,4 @@ mod browser;
 mod grants;
 mod pages;
 mod sign_in;
-mod support;
+pub(crate) mod support;

@@ -1,5 +1,6 @@
 //! Instances on a real engine: from a request to their end.
 
+mod dashboard;
 mod life;
 mod power;
 mod restart;
@@ -28,6 +29,11 @@ impl Host {
 
     /// With more under the key `instances`.
     fn with_settings(more: &Value) -> Self {
+        Self::with(more, &json!({}))
+    }
+
+    /// The same with more settings beside.
+    fn with(more: &Value, beside: &Value) -> Self {
         let folder = temporary_folder();
         let daemon = Daemon::stopped(folder.path());
         let shim = ShimSettings { program: programs::shim(), socket: daemon.socket(), deadline: "10s" };
@@ -40,8 +46,9 @@ impl Host {
         for (key, value) in more.as_object().expect("an object") {
             instances[key] = value.clone();
         }
-        let settings = json!({ "instances": instances }).to_string();
-        fs::write(podman.site().folder().join("ampoule.yaml"), settings).expect("ampoule.yaml");
+        let mut settings = beside.clone();
+        settings["instances"] = instances;
+        fs::write(podman.site().folder().join("ampoule.yaml"), settings.to_string()).expect("ampoule.yaml");
         let mut host = Self { daemon, podman };
         host.launch();
         host

@@ -38,7 +38,8 @@ document.querySelectorAll("[data-follow]").forEach(async (log) => {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      log.append(value);
+      // Now and then a NUL comes, which only keeps the connection.
+      log.append(value.replaceAll("\0", ""));
       while (log.childNodes.length > 2000) log.firstChild.remove();
       log.scrollTop = log.scrollHeight;
     }

@@ -1,5 +1,7 @@
 //! Instances: groups of containers that the daemon has started.
 
+use std::time::Duration;
+
 use askama::Template;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -11,13 +13,16 @@ use super::super::frame::Frame;
 use super::super::text::{self, When, encoded, short};
 use super::super::visit::Fields;
 use crate::authz::{Action, Resource};
-use crate::domain::{Instance, InstanceId, LabelFilter, Status};
+use crate::domain::{Instance, InstanceId, LabelFilter, Status, Timestamp};
 use crate::engine::{Frame as EngineFrame, Session};
 use crate::vault::{Error, InstanceRefusal};
 
 const ROWS: usize = 50;
 /// How much of what containers printed is on the page itself, in bytes.
 const MOST_LOGS: usize = 64 << 10;
+
+/// How often a byte is sent that shows nothing, so that a connection without any other is not closed.
+const HEARTBEAT: Duration = Duration::from_secs(20);
 
 #[derive(Template)]
 #[template(path = "instances.html")]
@@ -148,11 +153,16 @@ fn member(member: &crate::domain::Member) -> Member {
 async fn printed(desk: &Desk<'_>, id: &InstanceId) -> Result<String, Fault> {
     let mut all = Vec::new();
     for (name, mut session) in desk.dashboard.instances.logs(&desk.principal, id, false).await? {
-        let mut lines = Lines { name, begun: false };
+        let mut lines = Lines::new(name);
         loop {
             match session.next().await {
-                Ok(EngineFrame::Exit(_)) => break,
-                Ok(EngineFrame::Stdout(data) | EngineFrame::Stderr(data)) => all.extend(lines.named(&data)),
+                Ok(EngineFrame::Exit(_)) => {
+                    if !lines.rest.is_empty() {
+                        all.extend(lines.line());
+                    }
+                    break;
+                }
+                Ok(EngineFrame::Stdout(data) | EngineFrame::Stderr(data)) => all.extend(lines.take(&data)),
                 Ok(_) => {}
                 Err(error) => return Err(Error::Instance(InstanceRefusal::Engine(error.to_string())).into()),
             }
@@ -170,7 +180,7 @@ pub(in crate::dashboard) async fn follow(desk: &Desk<'_>, text: &str) -> Result<
     let sessions = desk.dashboard.instances.logs(&desk.principal, &id(text)?, true).await?;
     let (to, from) = mpsc::channel(8);
     for (name, session) in sessions {
-        tokio::spawn(tell(Lines { name, begun: false }, session, to.clone()));
+        tokio::spawn(tell(Lines::new(name), session, to.clone()));
     }
     Ok(pieces(answer::TEXT, None, from))
 }
@@ -179,11 +189,18 @@ async fn tell(mut lines: Lines, mut session: Session, to: mpsc::Sender<Bytes>) {
     loop {
         let frame = tokio::select! {
             frame = session.next() => frame,
+            () = tokio::time::sleep(HEARTBEAT) => Ok(EngineFrame::Stdout(vec![0])),
             () = to.closed() => return,
         };
         match frame {
+            Ok(EngineFrame::Stdout(data)) if data == [0] => {
+                if to.send(Bytes::from_static(&[0])).await.is_err() {
+                    return;
+                }
+            }
             Ok(EngineFrame::Stdout(data) | EngineFrame::Stderr(data)) => {
-                if to.send(lines.named(&data).into()).await.is_err() {
+                let told = lines.take(&data);
+                if !told.is_empty() && to.send(told.into()).await.is_err() {
                     return;
                 }
             }
@@ -193,23 +210,44 @@ async fn tell(mut lines: Lines, mut session: Session, to: mpsc::Sender<Bytes>) {
     }
 }
 
-/// Puts its container's name before each line.
+/// Makes whole lines of what a container prints, with its name and the time before each.
 struct Lines {
     name: String,
-    begun: bool,
+    rest: Vec<u8>,
 }
 
 impl Lines {
-    fn named(&mut self, data: &[u8]) -> Vec<u8> {
+    /// The longest line; what is longer is told in parts.
+    const LONGEST: usize = 16 << 10;
+
+    fn new(name: String) -> Self {
+        Self { name, rest: Vec::new() }
+    }
+
+    /// The lines that end in this.
+    fn take(&mut self, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(data.len() + 64);
         for part in data.split_inclusive(|byte| *byte == b'\n') {
-            if !self.begun {
-                out.extend_from_slice(format!("{} | ", self.name).as_bytes());
+            self.rest.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.rest.len() > Self::LONGEST {
+                out.extend(self.line());
             }
-            out.extend_from_slice(part);
-            self.begun = !part.ends_with(b"\n");
         }
         out
+    }
+
+    /// What is there of a line. The engine begins each with the time, to the nanosecond.
+    fn line(&mut self) -> Vec<u8> {
+        let line = std::mem::take(&mut self.rest);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches('\n');
+        let stamped = text.split_once(' ').and_then(|(at, text)| Some((at.parse::<Timestamp>().ok()?, text)));
+        let name = &self.name;
+        let told = match stamped {
+            Some((at, text)) => format!("{name} | {at:.0} {text}\n"),
+            None => format!("{name} | {text}\n"),
+        };
+        told.into_bytes()
     }
 }
 
@@ -229,10 +267,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_has_its_containers_name_once() {
-        let mut lines = Lines { name: "web".to_owned(), begun: false };
-        let parts =
-            [b"a\nb".as_slice(), b"c\n", b"\n"].map(|data| String::from_utf8(lines.named(data)).expect("UTF-8"));
-        assert_eq!(parts, ["web | a\nweb | b", "c\n", "web | \n"]);
+    fn each_line_has_its_containers_name_and_time_once() {
+        let mut lines = Lines::new("web".to_owned());
+        let parts = [b"2026-11-29T07:39:29.153517368Z a\nnot".as_slice(), b" a time\n", b"\n", b"rest"];
+        let told = parts.map(|data| String::from_utf8(lines.take(data)).expect("UTF-8"));
+        assert_eq!(told, ["web | 2026-11-29T07:39:29Z a\n", "web | not a time\n", "web | \n", ""]);
+        assert_eq!(lines.line(), b"web | rest\n");
     }
 }
