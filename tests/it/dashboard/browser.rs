@@ -1,5 +1,7 @@
 //! A person with Debian's Chromium.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -16,6 +18,15 @@ const PICTURES: &str = "AMPOULE_SCREENSHOTS";
 #[allow(clippy::disallowed_methods, reason = "whether pictures are wanted only its caller can say")]
 fn pictures_are_wanted() -> bool {
     std::env::var_os(PICTURES).is_some()
+}
+
+/// What the shim would tell of a container's first process.
+fn this_process() -> Value {
+    let stat = fs::read_to_string("/proc/self/stat").expect("stat");
+    let behind_name = stat.rsplit_once(')').expect("a name").1;
+    let started: u64 = behind_name.split_whitespace().nth(19).and_then(|ticks| ticks.parse().ok()).expect("ticks");
+    let namespace = fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
+    json!({ "pid": std::process::id(), "started": started.to_string(), "namespace": namespace.to_string() })
 }
 
 #[test]
@@ -55,7 +66,9 @@ fn every_page_works_for_a_person() {
         let container =
             json!({ "id": id, "name": name, "engine": engine, "image": "docker.io/library/web:2", "pid": 1 });
         let request = json!({ "container": container, "references": references });
-        rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
+        let made = rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
+        let report = json!({ "injection_id": made["injectionId"], "fate": "FATE_CREATED", "init": this_process() });
+        rpc.call("ampoule.v1.InjectionService/Report", &report).expect("reported");
     }
     network.daemon.cli().set(&ids[0], "postgres again");
     Rpc::with_token(&network.daemon.socket(), &network.token("backup", &["vault/object:label:env=prod:list"]))
