@@ -61,7 +61,7 @@ struct Draft {
 /// All of them.
 #[derive(Default)]
 pub(super) struct Sessions {
-    all: Mutex<HashMap<Key, Session>>,
+    all: Arc<Mutex<HashMap<Key, Session>>>,
 }
 
 impl Who {
@@ -155,6 +155,17 @@ impl Sessions {
         Some(name)
     }
 
+    /// Forgets by itself what is kept now, when its time is over, and sessions that have ended.
+    pub(super) fn forget_in_time(&self) {
+        let all = Arc::downgrade(&self.all);
+        tokio::spawn(async move {
+            tokio::time::sleep(DRAFT_LIFE).await;
+            if let Some(all) = all.upgrade() {
+                forget(&mut all.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+            }
+        });
+    }
+
     /// Gives a kept value back, once.
     pub(super) fn take_draft(&self, key: Key, name: &str) -> Option<SecretBytes> {
         let mut all = self.all();
@@ -165,6 +176,13 @@ impl Sessions {
 
     fn all(&self) -> MutexGuard<'_, HashMap<Key, Session>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget(all: &mut HashMap<Key, Session>, now: Instant) {
+    all.retain(|_, session| session.lives(now));
+    for session in all.values_mut() {
+        session.drafts.retain(|draft| now.duration_since(draft.at) < DRAFT_LIFE);
     }
 }
 
@@ -215,5 +233,10 @@ mod tests {
         let name = sessions.keep_draft(keys[0], SecretBytes::from("x".to_owned())).expect("kept");
         assert!(sessions.take_draft(keys[1], &name).is_none());
         assert!(sessions.take_draft(keys[0], &name).is_some() && sessions.take_draft(keys[0], &name).is_none());
+        sessions.keep_draft(keys[0], SecretBytes::from("x".to_owned())).expect("kept");
+        let drafts = || sessions.all().values().map(|session| session.drafts.len()).sum::<usize>();
+        assert_eq!(drafts(), 1);
+        forget(&mut sessions.all(), Instant::now() + DRAFT_LIFE);
+        assert_eq!((drafts(), sessions.all().len()), (0, 2), "its session goes on");
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Kept {
 /// The value that a form brings along: of a file, else what was typed, else the one that was kept.
 pub(super) fn read(desk: &Desk<'_>, form: &Fields) -> SecretBytes {
     let (file, typed) = (form.get("file"), form.get("value"));
+    // Whatever is used now: it is kept no longer.
+    let kept = desk.dashboard.sessions.take_draft(desk.signed.key, form.get("kept"));
     if !file.is_empty() {
         return SecretBytes::from(file.to_owned());
     }
@@ -24,7 +26,6 @@ pub(super) fn read(desk: &Desk<'_>, form: &Fields) -> SecretBytes {
         // Browsers end each line of a form as MIME does; nobody has typed that.
         return SecretBytes::from(typed.replace("\r\n", "\n"));
     }
-    let kept = desk.dashboard.sessions.take_draft(desk.signed.key, form.get("kept"));
     kept.unwrap_or_else(|| SecretBytes::from(String::new()))
 }
 
@@ -44,5 +45,6 @@ pub(super) fn keep(desk: &Desk<'_>, value: SecretBytes) -> Kept {
         return Kept::default();
     }
     let name = desk.dashboard.sessions.keep_draft(desk.signed.key, value);
+    desk.dashboard.sessions.forget_in_time();
     name.map(|name| Kept { name, bytes }).unwrap_or_default()
 }
