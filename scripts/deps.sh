@@ -21,6 +21,8 @@ packages="$packages debootstrap"
 packages="$packages strace util-linux coreutils tar perl-base curl openssl tmux"
 # Clients of the API that share no code with it.
 packages="$packages python3-grpcio python3-grpc-tools python3-pkg-resources nodejs"
+# A browser, for the dashboard.
+packages="$packages chromium"
 # It checks the units. Nothing of it is started.
 packages="$packages systemd"
 if [ "${1:-}" = bench ]; then

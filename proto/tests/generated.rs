@@ -14,7 +14,7 @@ use buffa_codegen::generated::descriptor::FileDescriptorSet;
 use connectrpc_codegen::codegen::{self, Options};
 
 /// Each `.proto` file, relative to the crate's root.
-const PROTOS: [&str; 11] = [
+const PROTOS: [&str; 12] = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/iam/v1beta/token.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
@@ -24,18 +24,20 @@ const PROTOS: [&str; 11] = [
     "ampoule/v1/devbox.proto",
     "ampoule/v1/usage.proto",
     "ampoule/v1/session.proto",
+    "ampoule/v1/dashboard.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
 ];
 
 /// Fields that carry a secret's value, or a token: decoded into a type that is wiped on drop and has a redacted `Debug`.
-const SECRET_FIELDS: [&str; 6] = [
+const SECRET_FIELDS: [&str; 7] = [
     ".namespace.cloud.compute.v1beta.EnvironmentVariable.value",
     ".namespace.cloud.iam.v1beta.CreateRevokableTokenResponse.bearer_token",
     ".namespace.cloud.vault.v1beta.CreateObjectRequest.value",
     ".namespace.cloud.vault.v1beta.UpdateObjectRequest.new_value",
     ".namespace.cloud.vault.v1beta.DescribeObjectResponse.value",
     ".ampoule.v1.ResolvedSecret.value",
+    ".ampoule.v1.CreateLinkResponse.ticket",
 ];
 
 #[test]

@@ -91,6 +91,7 @@ fn filter(wire: ListEntriesRequest) -> Result<EntryFilter, ConnectError> {
         actor: optional("actor", &wire.actor)?,
         action: text(wire.action),
         container: text(wire.container),
+        outcome: None,
         since: wire.since.into_option().map(|at| time("since", &at)).transpose()?,
         until: wire.until.into_option().map(|at| time("until", &at)).transpose()?,
     })

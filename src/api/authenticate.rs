@@ -7,9 +7,8 @@ use connectrpc::ConnectError;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::error::connect_error;
-use super::rate::Rates;
 use crate::authz::{Principal, Rights};
-use crate::domain::{Caller, Identity, Origin, RequestId};
+use crate::domain::{Caller, Identity, Origin, Rates, RequestId};
 use crate::vault::{Error, Vault};
 
 /// Who was found to send a request, or why nobody was. The listener puts it into the request's extensions, and the
@@ -39,6 +38,8 @@ pub(super) struct Doorkeeper {
 pub(super) struct Connected {
     pub(super) from: Origin,
     pub(super) rights: Arc<Rights>,
+    /// Whether nobody else can listen in on it: by TLS, or on the socket.
+    pub(super) secure: bool,
 }
 
 impl Doorkeeper {

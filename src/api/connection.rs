@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectrpc::{ConnectRpcBody, ConnectRpcService};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -22,12 +22,14 @@ use tower::Service;
 use super::authenticate::{Connected, Doorkeeper};
 use super::body::{Bodies, Unread};
 use super::crowd::Newcomer;
+use super::dashboard;
 use super::health::HEALTH_CHECK;
 use super::idle::IdleLimit;
 use super::pages::{self, Body, Pages};
 use super::requests::Requests;
 use super::tls::Tls;
 use crate::config::Limits;
+use crate::dashboard::Dashboard;
 
 /// What every connection needs.
 pub(super) struct Door {
@@ -36,6 +38,7 @@ pub(super) struct Door {
     pub(super) doorkeeper: Doorkeeper,
     pub(super) bodies: Bodies,
     pub(super) pages: Pages,
+    pub(super) dashboard: Option<Arc<Dashboard>>,
     pub(super) requests: Requests,
     pub(super) limits: Limits,
 }
@@ -133,6 +136,20 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path();
+    if let Some(served) =
+        door.dashboard.as_ref().filter(|_| dashboard::is_for(door.dashboard.as_ref(), &connected, path))
+    {
+        let is_known = served.knows(request.headers(), connected.secure);
+        let (mut parts, body) = request.into_parts();
+        // Nobody is anybody there by a header.
+        parts.headers.remove(AUTHORIZATION);
+        let whole = match door.bodies.read(body, is_known).await {
+            Ok(whole) => whole,
+            Err(unread) => return Ok(turned_away(&unread, parts.version)),
+        };
+        let id = door.requests.next();
+        return Ok(dashboard::answer(served, &connected, parts, whole.bytes, id).await);
+    }
     // Whoever asks only whether the daemon lives need not be known, nor leaves an entry.
     let sender = if path == HEALTH_CHECK || pages::is_public(path) {
         None

@@ -12,9 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::authenticate::Sender;
 use super::health::HEALTH_CHECK;
 use super::metrics::Metrics;
-use super::rate::Rates;
 use crate::config::Limits;
-use crate::domain::Identity;
+use crate::domain::{Identity, Rates};
 
 /// The gate of all services.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! What the daemon counts, in the text format that Prometheus reads (`OpenMetrics` 1.0).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connectrpc::ErrorCode;
@@ -11,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::dashboard::Pulse;
+
 /// The content type of what [`Metrics::text`] gives.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -21,6 +24,7 @@ pub(super) struct Metrics {
     seconds: Family<Method, Histogram, fn() -> Histogram>,
     connections: Gauge,
     evicted: Counter,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,7 +39,8 @@ struct Method {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    /// The counters, and the last hour of them.
+    pub(super) fn new(pulse: Arc<Pulse>) -> Self {
         let mut registry = Registry::with_prefix("ampoule");
         let calls = Family::default();
         registry.register("calls", "Calls that were answered, by method and Connect code", calls.clone());
@@ -51,13 +56,14 @@ impl Metrics {
             "Connections closed, for want of room, before their first call",
             evicted.clone(),
         );
-        Self { registry, calls, seconds, connections, evicted }
+        Self { registry, calls, seconds, connections, evicted, pulse }
     }
 
     /// Counts a call. Its path is a method's: others don't get so far.
     pub(super) fn call(&self, path: &str, error: Option<ErrorCode>, took: Duration) {
         let method = path.trim_start_matches('/').to_owned();
         self.seconds.get_or_create(&Method { method: method.clone() }).observe(took.as_secs_f64());
+        self.pulse.count(took, error.is_some());
         let code = error.map_or_else(|| "ok".to_owned(), |code| code.as_str().to_owned());
         self.calls.get_or_create(&Call { method, code }).inc();
     }
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_method_and_code() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Arc::default());
         metrics.call("/a.B/C", None, Duration::from_millis(1));
         metrics.call("/a.B/C", Some(ErrorCode::NotFound), Duration::from_millis(1));
         let text = metrics.text();

@@ -7,6 +7,7 @@ mod compute;
 mod connection;
 mod convert;
 mod crowd;
+mod dashboard;
 mod devbox;
 mod error;
 mod gate;
@@ -16,7 +17,6 @@ mod injection;
 mod metrics;
 mod pages;
 mod prompt;
-mod rate;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod requests;
@@ -43,7 +43,13 @@ use crate::instances::Instances;
 use crate::vault::Vault;
 
 /// Every service over one vault.
-fn services(vault: &Vault, instances: &Instances, stopping: &Stopping, limits: &Limits) -> ConnectRpcService {
+fn services(
+    vault: &Vault,
+    instances: &Instances,
+    dashboard: dashboard::DashboardApi,
+    stopping: &Stopping,
+    limits: &Limits,
+) -> ConnectRpcService {
     let router = Router::new()
         .add_service(Arc::new(vault::VaultApi::new(vault.clone())))
         .add_service(Arc::new(injection::InjectionApi::new(vault.clone())))
@@ -54,6 +60,7 @@ fn services(vault: &Vault, instances: &Instances, stopping: &Stopping, limits: &
         .add_service(Arc::new(compute::CommandApi::new(instances.clone(), stopping.clone())))
         .add_service(Arc::new(compute::LogApi::new(instances.clone(), stopping.clone())))
         .add_service(Arc::new(devbox::DevboxApi::new(instances.clone())))
+        .add_service(Arc::new(dashboard))
         .add_service(Arc::new(health::HealthApi::new(vault.clone())));
     #[cfg(feature = "reflection")]
     let router = router.add_service(Arc::new(reflection::ReflectionApi));

@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use super::authenticate::Sender;
 use super::health;
@@ -84,6 +85,8 @@ pub(super) enum Body {
     Call(ConnectRpcBody),
     /// A page's.
     Page(Full<Bytes>),
+    /// Pieces as they come.
+    Pieces(mpsc::Receiver<Bytes>),
 }
 
 impl HttpBody for Body {
@@ -94,6 +97,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Call(body) => Pin::new(body).poll_frame(context),
             Self::Page(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Pieces(pieces) => pieces.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -101,6 +105,7 @@ impl HttpBody for Body {
         match self {
             Self::Call(body) => body.is_end_stream(),
             Self::Page(body) => body.is_end_stream(),
+            Self::Pieces(_) => false,
         }
     }
 
@@ -108,6 +113,7 @@ impl HttpBody for Body {
         match self {
             Self::Call(body) => body.size_hint(),
             Self::Page(body) => body.size_hint(),
+            Self::Pieces(_) => SizeHint::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::authenticate::{Connected, Doorkeeper};
 use super::body::Bodies;
 use super::connection::{Accepted, Door, pause_after};
 use super::crowd::Crowd;
+use super::dashboard::DashboardApi;
 use super::gate::Gate;
 use super::metrics::Metrics;
 use super::pages::Pages;
@@ -22,6 +23,7 @@ use super::stopping::Stop;
 use super::tls::Tls;
 use crate::authz::{Policy, Rights};
 use crate::config::Limits;
+use crate::dashboard::{Dashboard, Pulse};
 use crate::domain::{Origin, Peer};
 use crate::instances::Instances;
 use crate::vault::Vault;
@@ -43,6 +45,8 @@ pub struct Server {
     pub socket: UnixListener,
     /// The network.
     pub network: Vec<NetworkListener>,
+    /// Whether the dashboard is served there.
+    pub dashboard: bool,
 }
 
 /// A listener on the network.
@@ -56,20 +60,37 @@ impl NetworkListener {
     pub fn new(listener: net::TcpListener, tls: Option<Tls>) -> Self {
         Self { listener, tls: tls.map(Arc::new) }
     }
+
+    /// Where a browser on this host finds it.
+    fn url(&self) -> Option<String> {
+        let address = self.listener.local_addr().ok()?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { host(address) };
+        Some(format!("{scheme}://{host}:{}", address.port()))
+    }
+}
+
+fn host(address: net::SocketAddr) -> String {
+    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
 }
 
 /// Serves until `stop` is ready, then lets the requests under way finish.
 pub async fn serve(server: Server, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let Server { vault, instances, policy, limits, socket, network } = server;
-    let metrics = Arc::new(Metrics::new());
+    let Server { vault, instances, policy, limits, socket, network, dashboard } = server;
+    let pulse = Arc::new(Pulse::default());
+    let metrics = Arc::new(Metrics::new(Arc::clone(&pulse)));
+    let dashboard = dashboard.then(|| Arc::new(Dashboard::new(vault.clone(), instances.clone(), pulse)));
+    let urls = network.iter().filter_map(NetworkListener::url).collect();
+    let links = DashboardApi::new(vault.clone(), dashboard.clone(), urls);
     let gate = Gate::new(&limits, Arc::clone(&metrics));
     let (stopped, stopping) = Stop::new();
     let door = Arc::new(Door {
-        services: super::services(&vault, &instances, &stopping, &limits).with_interceptor(gate.clone()),
+        services: super::services(&vault, &instances, links, &stopping, &limits).with_interceptor(gate.clone()),
         sessions: super::sessions(&instances, &stopping, &limits).with_interceptor(gate),
         doorkeeper: Doorkeeper::new(vault.clone()),
         bodies: Bodies::new(&limits),
         pages: Pages::new(vault, metrics),
+        dashboard,
         requests: Requests::new(),
         limits,
     });
@@ -105,7 +126,7 @@ async fn accept_local(door: Arc<Door>, connections: Arc<GracefulShutdown>, liste
         match accepted {
             Ok((peer, stream)) => {
                 let peer = Peer { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() };
-                let connected = Connected { from: Origin::Peer(peer), rights: policy.rights_of(peer) };
+                let connected = Connected { from: Origin::Peer(peer), rights: policy.rights_of(peer), secure: true };
                 let accepted = Accepted { stream, connected, places: (place, crowd.enter()) };
                 door.take(accepted, None, connections.watcher());
             }
@@ -128,7 +149,8 @@ async fn accept_remote(
             Ok((stream, address)) => {
                 // Answers are small and whole: waiting for more to send would only delay them.
                 let _ = stream.set_nodelay(true);
-                let connected = Connected { from: Origin::Address(address), rights: Arc::clone(&nothing) };
+                let connected =
+                    Connected { from: Origin::Address(address), rights: Arc::clone(&nothing), secure: tls.is_some() };
                 let accepted = Accepted { stream: Prompt::new(stream), connected, places: (place, crowd.enter()) };
                 door.take(accepted, tls.clone(), connections.watcher());
             }

@@ -17,6 +17,8 @@ pub struct EntryFilter {
     pub action: Option<String>,
     /// About the container of this id.
     pub container: Option<String>,
+    /// Of this outcome.
+    pub outcome: Option<String>,
     /// Of this time or later.
     pub since: Option<Timestamp>,
     /// Before this time.
@@ -41,6 +43,7 @@ impl EntryFilter {
             && self.actor.as_ref().is_none_or(|actor| actor.admits(entry))
             && self.action.as_ref().is_none_or(|action| *action == entry.action)
             && self.container.as_ref().is_none_or(|id| entry.attributes.container_id.as_ref().is_some_and(|c| c == id))
+            && self.outcome.as_ref().is_none_or(|outcome| *outcome == entry.attributes.outcome)
             && self.since.is_none_or(|since| entry.at >= since)
             && self.until.is_none_or(|until| entry.at < until)
     }
@@ -101,6 +104,7 @@ mod tests {
         let actor = |text: &str| EntryFilter { actor: Some(text.parse().expect(text)), ..EntryFilter::default() };
         let action = |text: &str| EntryFilter { action: Some(text.to_owned()), ..EntryFilter::default() };
         let container = |text: &str| EntryFilter { container: Some(text.to_owned()), ..EntryFilter::default() };
+        let outcome = |text: &str| EntryFilter { outcome: Some(text.to_owned()), ..EntryFilter::default() };
         let object = |text: &str| EntryFilter { object: Some(text.parse().expect(text)), ..EntryFilter::default() };
         let since = |text: &str| EntryFilter { since: Some(text.parse().expect(text)), ..EntryFilter::default() };
         let until = |text: &str| EntryFilter { until: Some(text.parse().expect(text)), ..EntryFilter::default() };
@@ -115,6 +119,8 @@ mod tests {
             (action("vault.object.reveal"), false),
             (container("web"), true),
             (container("we"), false),
+            (outcome("ok"), true),
+            (outcome("denied"), false),
             (object("sec_abc"), true),
             (object("sec_abcd"), false),
             (since("2026-01-02T03:04:05Z"), true),

@@ -59,6 +59,7 @@ pub(super) mod method {
     pub(in crate::cli) const LIST_TOKENS: &str = "/namespace.cloud.iam.v1beta.TokenService/ListRevokableTokens";
     pub(in crate::cli) const CHECK_HEALTH: &str = "/grpc.health.v1.Health/Check";
     pub(in crate::cli) const LIST_USAGE: &str = "/ampoule.v1.UsageService/ListUsage";
+    pub(in crate::cli) const CREATE_LINK: &str = "/ampoule.v1.DashboardService/CreateLink";
     pub(in crate::cli) const REVOKE_TOKEN: &str = "/namespace.cloud.iam.v1beta.TokenService/RevokeRevokableToken";
 }
 

@@ -4,6 +4,7 @@
 
 mod audit;
 mod client;
+mod dashboard;
 mod devbox;
 mod doctor;
 mod error;
@@ -62,6 +63,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
+    Dashboard(dashboard::Dashboard),
+    #[command(subcommand)]
     Tls(tls::Tls),
     RunRequest(run_request::RunRequest),
     Run(run::Run),
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Login(login) => login.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Usage(usage) => usage.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Audit(audit) => audit.run(&context).map(|()| ExitCode::SUCCESS),
+        Command::Dashboard(dashboard) => dashboard.run(&context).map(|()| ExitCode::SUCCESS),
         Command::Tls(tls) => tls.run(&context).map(|()| ExitCode::SUCCESS),
         Command::RunRequest(run_request) => run_request.run(&context),
         Command::Run(run) => run.run(&context).map(|()| ExitCode::SUCCESS),
@@ -136,8 +140,8 @@ fn arguments() -> Vec<OsString> {
 fn is_of_this_host(command: &Command) -> bool {
     use audit::Audit::Verify;
 
-    use Command::{Audit, Doctor, RunRequest, Runtime, Serve, Tls};
-    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Doctor(_) | Tls(_) | Audit(Verify(_)))
+    use Command::{Audit, Dashboard, Doctor, RunRequest, Runtime, Serve, Tls};
+    matches!(command, Serve(_) | RunRequest(_) | Runtime(_) | Doctor(_) | Dashboard(_) | Tls(_) | Audit(Verify(_)))
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.

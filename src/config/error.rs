@@ -70,6 +70,11 @@ pub enum ConfigError {
         /// What is wrong with its value.
         reason: String,
     },
+    /// A dashboard that no browser could reach.
+    #[error(
+        "dashboard is true, but the daemon listens on no address\nAdd one to listen, such as {{address: 127.0.0.1:8080, plaintext: true}}."
+    )]
+    DashboardNowhere,
     /// There is no place for it.
     #[error("{key} is not set, and neither HOME nor the XDG variable that it follows from is\nSet {key}.")]
     NoDefault {

@@ -31,6 +31,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) limits: Numbers,
     pub(super) instances: Option<instances::Written>,
+    #[serde(default)]
+    pub(super) dashboard: bool,
 }
 
 #[derive(Default, Deserialize)]

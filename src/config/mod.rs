@@ -56,6 +56,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How containers are started, if they are.
     pub instances: Option<InstanceSettings>,
+    /// Whether the dashboard is served where the daemon listens on the network.
+    pub dashboard: bool,
 }
 
 /// What the root key is wrapped by.
@@ -114,6 +116,9 @@ impl Settings {
         let root_key = root_key(&flags, file.root_key.unwrap_or_default(), environment)?;
         let log = file.log.unwrap_or_default();
         let state_dir = absolute("state_dir", flags.state_dir.or(file.state_dir), || environment.state_dir())?;
+        if file.dashboard && file.listen.is_empty() {
+            return Err(ConfigError::DashboardNowhere);
+        }
         let listen = file.listen.into_iter().map(|listen| listen.settings(&state_dir));
         Ok(Self {
             listen: listen.collect::<Result<_, _>>()?,
@@ -128,6 +133,7 @@ impl Settings {
             audit_sink: sink(flags.audit_sink.or(file.audit.unwrap_or_default().sink))?,
             versions_kept: flags.versions_kept.or(file.versions_kept).unwrap_or(VERSIONS_KEPT),
             grants,
+            dashboard: file.dashboard,
             instances: file.instances.map(|written| written.settings(environment.program_dirs())).transpose()?,
         })
     }

@@ -104,7 +104,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
         let limits = settings.limits.clone();
-        api::serve(Server { vault: vault.clone(), instances, policy, limits, socket, network }, stop)
+        let dashboard = settings.dashboard;
+        api::serve(Server { vault: vault.clone(), instances, policy, limits, socket, network, dashboard }, stop)
             .await
             .map_err(Error::Runtime)?;
         supervisor.abort();

@@ -21,6 +21,10 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// Every secret that is not deleted, oldest first.
     fn objects(&mut self) -> Result<Vec<Object>, StoreError>;
 
+    /// Secrets that are not deleted, each with its place: those after a place, oldest first, or those before it, newest
+    /// first; so many at most.
+    fn some_objects(&mut self, from: ObjectsFrom, most: u32) -> Result<Vec<(u64, Object)>, StoreError>;
+
     /// The newest versions before this one, newest first.
     fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError>;
 
@@ -32,6 +36,14 @@ pub trait ReadTx: Nodes<Error = StoreError> {
 
     /// Entries of the log from an index on, only about one secret if named.
     fn entries(&mut self, first: u64, most: u32, object: Option<&ObjectId>) -> Result<Vec<AuditRow>, StoreError>;
+
+    /// Entries of the log before an index, newest first, only about one secret if named.
+    fn entries_before(
+        &mut self,
+        before: u64,
+        most: u32,
+        object: Option<&ObjectId>,
+    ) -> Result<Vec<AuditRow>, StoreError>;
 
     /// The index of the first entry of this time or later; the number of entries if there is none.
     fn first_entry_since(&mut self, at: Timestamp) -> Result<u64, StoreError>;
@@ -175,6 +187,15 @@ pub trait WriteTx: ReadTx {
 
     /// Puts another wrap in the place of a key-encryption key's own.
     fn rewrap_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;
+}
+
+/// Where a part of the list of secrets begins, and which way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectsFrom {
+    /// After this place, oldest first.
+    After(u64),
+    /// Before this place, newest first.
+    Before(u64),
 }
 
 /// A version as it lies in the store.

@@ -33,6 +33,52 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Entries before an index, newest first; so many at most. `next` is the index to go on before, 0 at the log's start.
+    pub async fn log_before(
+        &self,
+        principal: &Principal,
+        before: u64,
+        most: u32,
+        filter: EntryFilter,
+    ) -> Result<LogPage, Error> {
+        self.permit(principal, Action::ListAudit, Resource::All).await?;
+        Ok(self.store.read(move |tx| page_before(tx, before, most.min(MOST), &filter)).await?)
+    }
+}
+
+fn page_before(tx: &mut dyn ReadTx, before: u64, most: u32, filter: &EntryFilter) -> Result<LogPage, StoreError> {
+    let wanted = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut before = before.min(tx.log_size()?);
+    if let Some(until) = filter.until {
+        before = before.min(tx.first_entry_since(until)?);
+    }
+    let first = filter.since.map(|since| tx.first_entry_since(since)).transpose()?.unwrap_or(0);
+    let (mut page, mut looked_at) = (LogPage { entries: Vec::new(), next: before }, 0);
+    let at_once = if filter.is_plain() { most.max(1) } else { MOST };
+    while page.entries.len() < wanted && looked_at < LOOKED_AT {
+        let rows = tx.entries_before(page.next, at_once, filter.object.as_ref())?;
+        let is_last = rows.len() < usize::try_from(at_once).unwrap_or(usize::MAX);
+        looked_at += u64::from(at_once);
+        for row in rows {
+            if page.entries.len() == wanted {
+                return Ok(page);
+            }
+            if row.index < first {
+                page.next = 0;
+                return Ok(page);
+            }
+            page.next = row.index;
+            page.entries.extend(admitted(row, filter));
+        }
+        if is_last {
+            page.next = 0;
+            break;
+        }
+    }
+    Ok(page)
+}
+
 fn page(tx: &mut dyn ReadTx, first: u64, most: u32, filter: &EntryFilter) -> Result<LogPage, StoreError> {
     let size = tx.log_size()?;
     let wanted = usize::try_from(most).unwrap_or(usize::MAX);

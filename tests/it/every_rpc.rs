@@ -3,6 +3,7 @@
 //! A method that is added to a `.proto` file without a line in the table fails the first test.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ const STRANGER: u32 = 61002;
 const INSTANCE: &str = "inst-0000000000";
 
 /// What a method is called, what the log calls it, and what a stranger hears.
-const METHODS: [(&str, &str, &str); 37] = [
+const METHODS: [(&str, &str, &str); 38] = [
     ("namespace.cloud.compute.v1beta.ComputeService/CreateInstance", "compute.instance.create", "permission_denied"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstance", "compute.instance.describe", "not_found"),
     ("namespace.cloud.compute.v1beta.ComputeService/WaitInstanceSync", "compute.instance.describe", "not_found"),
@@ -57,6 +58,7 @@ const METHODS: [(&str, &str, &str); 37] = [
     ("ampoule.v1.DevboxService/StopDevbox", "compute.instance.update", "not_found"),
     ("ampoule.v1.DevboxService/StartDevbox", "compute.instance.update", "not_found"),
     ("ampoule.v1.DevboxService/ExpireDevbox", "compute.instance.destroy", "not_found"),
+    ("ampoule.v1.DashboardService/CreateLink", "iam.token.authenticate", "permission_denied"),
     ("ampoule.v1.AuditService/ListEntries", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetCheckpoint", "audit.log.list", "permission_denied"),
     ("ampoule.v1.AuditService/GetInclusionProof", "audit.log.list", "permission_denied"),
@@ -89,7 +91,13 @@ fn request(method: &str, secret: &str, token: &str, injection: &str) -> Value {
         | "FetchInstanceLogs" => json!({ "instance_id": INSTANCE }),
         "CreateDevbox" => json!({ "spec": { "name": "box" } }),
         "DescribeDevbox" | "StopDevbox" | "StartDevbox" | "ExpireDevbox" => json!({ "name": "box" }),
-        "ListDevboxes" | "ListInstances" | "ListObjects" | "ListRevokableTokens" | "ListEntries" | "GetCheckpoint" => {
+        "CreateLink"
+        | "ListDevboxes"
+        | "ListInstances"
+        | "ListObjects"
+        | "ListRevokableTokens"
+        | "ListEntries"
+        | "GetCheckpoint" => {
             json!({})
         }
         // Both can be proved: the log of a vault that was just made has its keys and the start in it.
@@ -109,6 +117,8 @@ fn no_method_is_left_out() {
 #[test]
 fn every_method_is_refused_and_recorded() {
     let folder = temporary_folder();
+    let settings = "{dashboard: true, listen: [{address: 127.0.0.1:0, plaintext: true}]}\n";
+    fs::write(folder.path().join("ampoule.yaml"), settings).expect("ampoule.yaml");
     let daemon = Daemon::start_as(OWNER, folder.path());
     let mut root = Rpc::new(&daemon.socket());
     let mut stranger = Caller::user(STRANGER, &daemon.socket());

@@ -1,6 +1,7 @@
 //! Instances on a real engine: from a request to their end.
 
 mod crowd;
+mod dashboard;
 mod desk;
 mod devbox;
 mod files;
@@ -33,6 +34,11 @@ impl Host {
 
     /// With more under the key `instances`.
     fn with_settings(more: &Value) -> Self {
+        Self::with(more, &json!({}))
+    }
+
+    /// The same with more settings beside.
+    fn with(more: &Value, beside: &Value) -> Self {
         let folder = temporary_folder();
         let daemon = Daemon::stopped(folder.path());
         let shim = ShimSettings { program: programs::shim(), socket: daemon.socket(), deadline: "10s" };
@@ -45,8 +51,9 @@ impl Host {
         for (key, value) in more.as_object().expect("an object") {
             instances[key] = value.clone();
         }
-        let settings = json!({ "instances": instances }).to_string();
-        fs::write(podman.site().folder().join("ampoule.yaml"), settings).expect("ampoule.yaml");
+        let mut settings = beside.clone();
+        settings["instances"] = instances;
+        fs::write(podman.site().folder().join("ampoule.yaml"), settings.to_string()).expect("ampoule.yaml");
         let mut host = Self { daemon, podman };
         host.launch();
         host

@@ -15,6 +15,7 @@ mod crash_phases;
 mod crash_shim;
 mod daemon_away;
 mod daemon_life;
+mod dashboard;
 mod doctor;
 mod elsewhere;
 mod every_rpc;

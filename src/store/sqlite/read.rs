@@ -12,7 +12,7 @@ use crate::domain::{
     TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
-use crate::store::{AuditRow, Mutation, ReadTx, StoreError, StoredVersion, TokenMutation};
+use crate::store::{AuditRow, Mutation, ObjectsFrom, ReadTx, StoreError, StoredVersion, TokenMutation};
 
 impl SqliteTx<'_> {
     /// Runs statements and says what their failure means.
@@ -62,6 +62,25 @@ impl ReadTx for SqliteTx<'_> {
         rows.into_iter().map(|(id, object)| object.map_err(|error| row_error(self.path, &id, &error))).collect()
     }
 
+    fn some_objects(&mut self, from: ObjectsFrom, most: u32) -> Result<Vec<(u64, Object)>, StoreError> {
+        let (place, condition) = match from {
+            ObjectsFrom::After(place) => (place, "o.seq > ?1 ORDER BY o.seq"),
+            ObjectsFrom::Before(place) => (place, "o.seq < ?1 ORDER BY o.seq DESC"),
+        };
+        let place = i64::try_from(place).unwrap_or(i64::MAX);
+        let rows: Vec<(String, rusqlite::Result<(u64, Object)>)> = self.run(|tx| {
+            tx.prepare_cached(&format!(
+                "SELECT {OBJECT_COLUMNS}, o.seq FROM objects o WHERE o.deleted_at IS NULL AND {condition} LIMIT ?2"
+            ))?
+            .query_map(params![place, most], |row| {
+                let object = convert::object(row).and_then(|object| Ok((row.get("seq")?, object)));
+                Ok((row.get(0)?, object))
+            })?
+            .collect()
+        })?;
+        rows.into_iter().map(|(id, object)| object.map_err(|error| row_error(self.path, &id, &error))).collect()
+    }
+
     fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError> {
         self.about(id, |tx| {
             tx.prepare_cached(
@@ -101,6 +120,25 @@ impl ReadTx for SqliteTx<'_> {
                     Ok(AuditRow { index: row.get(0)?, entry: row.get(1)? })
                 })?
                 .collect()
+        })
+    }
+
+    fn entries_before(
+        &mut self,
+        before: u64,
+        most: u32,
+        object: Option<&ObjectId>,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let about = if object.is_some() { "object_id = ?3 AND" } else { "?3 IS NULL AND" };
+        self.run(|tx| {
+            tx.prepare_cached(&format!(
+                "SELECT idx, entry FROM audit WHERE {about} idx < ?1 ORDER BY idx DESC LIMIT ?2"
+            ))?
+            .query_map(params![before, most, object.map(ObjectId::as_str)], |row| {
+                Ok(AuditRow { index: row.get(0)?, entry: row.get(1)? })
+            })?
+            .collect()
         })
     }
 

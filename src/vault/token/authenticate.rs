@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Error, Vault};
 use super::entry;
 use crate::audit::Outcome;
-use crate::authz::{Action, Principal, Rights, Token, TokenHash, TokenState};
+use crate::authz::{Action, Principal, Resource, Rights, Token, TokenHash, TokenState};
 use crate::domain::{Caller, Identity, Origin, RequestId, Timestamp, TokenId};
 use crate::store::TokenMutation;
 
@@ -15,7 +15,11 @@ impl Vault {
     /// Asks the store each time: what was revoked a moment ago counts no more. Whoever is refused is not told why; the
     /// log is.
     pub async fn authenticate(&self, bearer: &str, from: Origin, request: RequestId) -> Result<Principal, Error> {
-        let hash = TokenHash::of(bearer);
+        self.readmit(TokenHash::of(bearer), from, request).await
+    }
+
+    /// The same for who has shown the token before, of which the hash was kept.
+    pub async fn readmit(&self, hash: TokenHash, from: Origin, request: RequestId) -> Result<Principal, Error> {
         let found = self.store.read(move |tx| {
             let Some((token, voucher)) = tx.token_of(&hash)? else { return Ok(None) };
             let logged = tx.last_token_mutation(&token.id)?;
@@ -40,6 +44,35 @@ impl Vault {
                 Err(Error::Unauthenticated)
             }
         }
+    }
+}
+
+impl Vault {
+    /// Records that somebody was let in for more than one request, or may be.
+    pub async fn record_sign_in(&self, principal: &Principal) -> Result<(), Error> {
+        let id = match &principal.caller().identity {
+            Identity::Token { id, .. } => Some(id),
+            _ => None,
+        };
+        self.record(entry(principal.caller(), Action::Authenticate, id, Outcome::Ok)).await
+    }
+
+    /// Records that somebody has shown something else than a token, which is not known either.
+    pub async fn refuse_sign_in(&self, nobody: &Principal) -> Result<(), Error> {
+        self.record(entry(nobody.caller(), Action::Authenticate, None, Outcome::Unknown)).await
+    }
+
+    /// Whether a process of this host may be let in elsewhere by a link. Who may do nothing has nothing to look at.
+    pub async fn permit_link(&self, principal: &Principal) -> Result<(), Error> {
+        if *principal.rights() == Rights::NONE {
+            let caller = principal.caller();
+            self.record(entry(caller, Action::Authenticate, None, Outcome::Denied)).await?;
+            return Err(principal
+                .may(Action::Authenticate, Resource::All)
+                .err()
+                .map_or(Error::Unauthenticated, Error::Denied));
+        }
+        self.record_sign_in(principal).await
     }
 }
 

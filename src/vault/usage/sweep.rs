@@ -12,7 +12,7 @@ const AT_ONCE: u32 = 200;
 impl Vault {
     /// Removes from the inventory the containers that have gone, and records that; tells of the others, with whether each is
     /// seen to run.
-    pub(super) async fn each_living(&self, mut tell: impl FnMut(Injection, bool)) -> Result<(), Error> {
+    pub(in crate::vault) async fn each_living(&self, mut tell: impl FnMut(Injection, bool)) -> Result<(), Error> {
         let (now, mut last) = (Timestamp::now(), None);
         loop {
             let page = self.store.read(move |tx| tx.injections_after(last, AT_ONCE)).await?;

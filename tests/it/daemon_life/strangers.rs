@@ -58,6 +58,7 @@ fn request(method: &str, id: &str) -> (Value, &'static str) {
         "Resolve" => (json!({"references": [{"name": "A", "objectId": id}]}), "vault.object.inject"),
         "Report" => (json!({"injectionId": "req_0123456789abcdef", "fate": "FATE_DELETED"}), "vault.object.inject"),
         "ListUsage" => (json!({}), "vault.object.describe"),
+        "CreateLink" => (json!({}), "iam.token.authenticate"),
         "CreateRevokableToken" => {
             let grants = permissions(&["vault/object:*:list"]);
             (json!({"name": "another", "access": {"grants": grants}}), "iam.token.create")

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// A token bucket for each key: so many at once, and as many more each second.
-pub(super) struct Rates<K> {
+pub struct Rates<K> {
     most: f64,
     per_second: Option<f64>,
     buckets: Mutex<HashMap<K, Bucket>>,
@@ -23,18 +23,18 @@ struct Bucket {
 
 impl<K: Clone + Eq + Hash> Rates<K> {
     /// A limit for each key; 0 a second is none.
-    pub(super) fn new(at_once: u32, per_second: u32) -> Self {
+    pub fn new(at_once: u32, per_second: u32) -> Self {
         let per_second = Some(per_second).filter(|n| *n > 0).map(f64::from);
         Self { most: f64::from(at_once), per_second, buckets: Mutex::default() }
     }
 
     /// Takes one; whether there was one.
-    pub(super) fn take(&self, key: &K) -> bool {
+    pub fn take(&self, key: &K) -> bool {
         self.take_at(key, Instant::now())
     }
 
     /// Whether there is none left.
-    pub(super) fn is_exhausted(&self, key: &K) -> bool {
+    pub fn is_exhausted(&self, key: &K) -> bool {
         let Some(per_second) = self.per_second else { return false };
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.get(key).is_some_and(|bucket| bucket.refilled(self.most, per_second, Instant::now()).left < 1.0)

@@ -1,0 +1,219 @@
+// A person at the dashboard, in Debian's Chromium: every page and what can be done there, with and without scripts.
+//
+// Told on standard input where the dashboard is and what to sign in with; tells on standard output, in JSON, what went
+// wrong on the way: violations of the pages' policy, messages of the console, requests elsewhere, and what axe finds.
+import { readFileSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const told = JSON.parse(readFileSync(0, "utf8"));
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const seen = { console: [], elsewhere: [], axe: [], answers: [], steps: [] };
+const VALUE = "postgres://web:correct-horse-battery-staple@db/app";
+
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  // Tests run as root, where Chromium has no sandbox of its own.
+  args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+});
+
+function expect(true_, what) {
+  if (!true_) throw new Error(what);
+  seen.steps.push(what);
+}
+
+function watch(page) {
+  page.on("console", (message) => {
+    // That a form was refused is what the page itself says.
+    const refused = message.text().endsWith("a status of 400 (Bad Request)");
+    if (["error", "warning"].includes(message.type()) && !refused) seen.console.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => seen.console.push(`${page.url()}: ${error}`));
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== told.url) seen.elsewhere.push(request.url());
+  });
+  page.on("response", (response) => {
+    if (response.status() >= 500) seen.answers.push(`${response.status()} ${response.url()}`);
+  });
+}
+
+async function context(options) {
+  const made = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await made.newPage();
+  watch(page);
+  return page;
+}
+
+async function signIn(page) {
+  await page.goto(`${told.url}/ui/sign-in`);
+  await page.getByLabel("Token").fill(told.token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+}
+
+// Playwright's own evaluation is not bound by the page's policy.
+async function check(page, thoroughly = true) {
+  if (thoroughly) await accessibility(page);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (wide > 0) seen.axe.push(`${page.url()}: ${wide}px wider than the window`);
+}
+
+async function accessibility(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  for (const { id, impact, nodes } of found.violations) {
+    if (["serious", "critical"].includes(impact)) {
+      seen.axe.push(`${page.url()}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+    }
+  }
+}
+
+const height = (page) => page.evaluate(() => document.documentElement.scrollHeight);
+
+// Every page, by its address; the same in each way of looking.
+async function tour(page, look) {
+  const pages = {
+    overview: "/ui/", secrets: "/ui/secrets", secret: `/ui/secrets/${told.secret}`, new: "/ui/secrets/new",
+    set: `/ui/secrets/${told.secret}/set`, delete: `/ui/secrets/${told.secret}/delete`, use: "/ui/use", audit: "/ui/audit",
+    entry: "/ui/audit/3", tokens: "/ui/tokens", "new-token": "/ui/tokens/new", instances: "/ui/instances", session: "/ui/session",
+  };
+  for (const [name, path] of Object.entries(pages)) {
+    const answer = await page.goto(told.url + path);
+    expect(answer.status() === 200, `${look}: ${name} is there`);
+    if (look !== "no-script") await check(page, look !== "wide");
+    if (told.screenshots && look !== "no-script") {
+      mkdirSync(told.screenshots, { recursive: true });
+      await page.screenshot({ path: `${told.screenshots}/${name}-${look}.png`, clip: { x: 0, y: 0, width: page.viewportSize().width, height: Math.min(1100, await height(page)) }, fullPage: true });
+    }
+  }
+}
+
+// What is shown once the browser has made up its mind.
+async function settled(page) {
+  for (;;) {
+    await page.waitForLoadState();
+    const text = await page.content().catch(() => undefined);
+    if (text !== undefined) return text;
+  }
+}
+
+// What people do, by labels and buttons alone.
+async function work(page, scripted) {
+  const heading = (name) => page.getByRole("heading", { name }).waitFor();
+  await page.goto(`${told.url}/ui/secrets`);
+  await page.getByRole("link", { name: "New secret" }).first().click();
+  if (scripted) {
+    await page.getByRole("button", { name: "Show what I type" }).click();
+    expect(!(await page.getByLabel("Value", { exact: true }).getAttribute("class")), "what is typed can be shown");
+  }
+  await page.getByLabel("Value", { exact: true }).fill(VALUE);
+  await page.getByLabel("Description").fill("The web's database");
+  await page.getByLabel("Labels").fill("no label");
+  await page.getByLabel(/Whoever has a grant/).check();
+  await page.getByRole("button", { name: "Store" }).click();
+  await page.getByRole("alert").waitFor();
+  expect((await page.getByLabel("Description").inputValue()) === "The web's database", "what was typed is kept");
+  expect(!(await page.content()).includes("correct-horse"), "but for the value, which is in no page");
+  await page.getByLabel("Labels").fill("env=prod\nteam=web");
+  await page.getByRole("button", { name: "Store" }).click();
+  await page.getByRole("status").waitFor();
+  const address = new URL(page.url()).pathname;
+  const id = address.split("/").pop();
+  await page.getByRole("button", { name: "Reveal the value" }).click();
+  expect((await page.locator("#secret-value").textContent()) === VALUE, "the kept value is the one that was typed");
+  if (scripted) {
+    await page.getByRole("button", { name: "Copy the value" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    expect((await page.evaluate(() => navigator.clipboard.readText())) === VALUE, "it can be copied");
+  }
+  await page.getByRole("link", { name: "Hide it now" }).click();
+  expect((await page.locator("#secret-value").count()) === 0, "it can be hidden");
+  await page.goBack().catch(() => {});
+  expect(!(await settled(page)).includes("correct-horse"), "going back does not show it");
+  await page.goto(told.url + address);
+  await page.getByRole("link", { name: "New version" }).click();
+  await page.getByLabel("… or from a file").setInputFiles({ name: "<img src=x>.txt", mimeType: "text/plain", buffer: Buffer.from("from a file") });
+  await page.getByRole("button", { name: "Store in place of version 1" }).click();
+  await page.getByRole("status").waitFor();
+  await page.goto(`${told.url}/ui/secrets`);
+  await page.getByLabel("Search").fill("web's database");
+  if (!scripted) await page.getByRole("button", { name: "Search" }).click();
+  // Others go as the list is searched while one types.
+  await page.waitForFunction(() => document.querySelectorAll("#list tbody tr").length < 3);
+  expect((await page.locator("#list").textContent()).includes(id), "it is found");
+  await page.getByRole("link", { name: "env=prod" }).first().click();
+  await page.getByRole("link", { name: "Remove the filter env=prod" }).waitFor();
+  await page.goto(`${told.url + address}/delete`);
+  await page.getByLabel(/^Type/).fill(id);
+  await page.getByRole("button", { name: "Delete for ever" }).click();
+  await page.getByText("What is left is what it was called").waitFor();
+  await page.goto(`${told.url}/ui/tokens/new`);
+  await page.getByLabel("Name").fill(scripted ? "with-scripts" : "without-scripts");
+  await page.getByRole("group", { name: "Secrets", exact: true }).getByLabel("inject").check();
+  await page.getByRole("button", { name: "Make the token" }).click();
+  expect((await page.locator("#token").textContent()).startsWith("amp_"), "a token is shown");
+  await page.getByRole("link", { name: "I have it" }).click();
+  await page.getByRole("link", { name: /^Revoke with/ }).first().click();
+  await page.getByRole("button", { name: "Revoke it" }).click();
+  await page.getByRole("status").waitFor();
+  await page.goto(`${told.url}/ui/audit?action=vault.object.reveal`);
+  await page.getByRole("link", { name: /^Entry/ }).first().click();
+  await heading("That it is in the log");
+  await page.goto(`${told.url}/ui/audit`);
+  await page.getByRole("button", { name: "Check every entry now" }).click();
+  await page.getByText("was computed anew").waitFor();
+  if (scripted) {
+    const newest = await page.locator("#entries tbody tr").first().textContent();
+    const other = await context();
+    await signIn(other);
+    await other.context().close();
+    await page.waitForFunction((was) => document.querySelector("#entries tbody tr").textContent !== was, newest);
+    expect(true, "the log is followed");
+  }
+  const waits = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Export these" }).click();
+  expect((await waits).suggestedFilename() === "audit.jsonl", "the log can be taken along");
+}
+
+// The keyboard alone: the first stop leads past the navigation, and where one is can be seen.
+async function keyboard(page) {
+  await page.goto(`${told.url}/ui/secrets`);
+  await page.keyboard.press("Tab");
+  expect((await page.evaluate(() => document.activeElement.textContent)) === "Skip to the content", "one can skip");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  expect(outline === "solid", "the focus is seen");
+}
+
+try {
+  const looks = {
+    light: { colorScheme: "light" },
+    dark: { colorScheme: "dark" },
+    narrow: { colorScheme: "light", viewport: { width: 360, height: 740 } },
+    wide: { colorScheme: "light", viewport: { width: 2560, height: 1200 } },
+  };
+  let page = await context({ permissions: ["clipboard-read", "clipboard-write"] });
+  await page.goto(`${told.url}/ui/sign-in`);
+  await check(page);
+  if (told.screenshots) await page.screenshot({ path: `${told.screenshots}/sign-in-light.png` });
+  await signIn(page);
+  await work(page, true);
+  await keyboard(page);
+  const state = await page.context().storageState();
+  for (const [look, options] of Object.entries(looks)) {
+    if (look === "wide" && told.screenshots) continue;
+    page = await context({ ...options, storageState: state });
+    await tour(page, look);
+    await page.context().close();
+  }
+  page = await context({ javaScriptEnabled: false });
+  await signIn(page);
+  await work(page, false).catch((error) => { throw new Error(`without scripts: ${error.message}`); });
+  await tour(page, "no-script");
+  seen.done = true;
+} catch (error) {
+  seen.error = `${error.message}\n${error.stack}`;
+}
+await browser.close();
+console.log(JSON.stringify(seen));
