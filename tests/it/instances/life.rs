@@ -22,7 +22,7 @@ fn a_request_becomes_a_container_that_alone_has_the_value() {
     let described = host.describe(&instance_id);
     assert_eq!(described["containers"][0]["name"], "web");
     let container = described["containers"][0]["id"].as_str().expect("an id");
-    let found = places(&needle, &host.podman, container);
+    let found = places(&needle, &host.engine, container);
     assert!(found.is_empty(), "{found:?}");
     assert!(!needle.search_processes(|_| true).is_empty(), "the container has it");
     let listed = host.cli().run(&["instance", "list"], b"").ok().out();
