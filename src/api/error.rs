@@ -44,6 +44,7 @@ fn instance_code(refusal: &InstanceRefusal) -> ErrorCode {
     match refusal {
         InstanceRefusal::Unknown { .. } | InstanceRefusal::NoContainer { .. } => ErrorCode::NotFound,
         InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) => ErrorCode::FailedPrecondition,
+        InstanceRefusal::NoToken => ErrorCode::PermissionDenied,
         InstanceRefusal::Off => ErrorCode::Unimplemented,
     }
 }

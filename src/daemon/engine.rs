@@ -13,7 +13,7 @@ use nix::unistd::close;
 use super::{Error, logging};
 use crate::config::{EngineName, InstanceSettings};
 use crate::engine::{Agent, Engine, Kind, Limits, Setup};
-use crate::instances::Host;
+use crate::instances::{Host, StateFolder};
 
 /// The command that the daemon starts itself with.
 pub const COMMAND: &str = "engine-agent";
@@ -74,9 +74,12 @@ impl Waiting {
         settings: &InstanceSettings,
         vault: String,
         socket: &Path,
+        state: Result<StateFolder, String>,
         cpus: u32,
     ) -> Result<(Running, Host), Error> {
+        let state = state.and_then(|state| state.of_vault(&vault));
         let limits = Limits {
+            state_folder: state.as_ref().ok().map(|state| state.path().to_owned()),
             privileged: settings.allow_privileged,
             devices: settings.allow_devices.clone(),
             host_mounts: settings.allow_host_mounts.clone(),
@@ -103,7 +106,7 @@ impl Waiting {
         let told = self.child.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
         told.unwrap_or(Ok(())).map_err(failed)?;
         let engine = Engine::new(self.kind, socket.to_owned());
-        Ok((Running { child: self.child }, Host { engine, limits, keep_ended: settings.keep_ended, cpus }))
+        Ok((Running { child: self.child }, Host { engine, limits, state, keep_ended: settings.keep_ended, cpus }))
     }
 }
 

@@ -76,7 +76,7 @@ impl Engine {
         if finished.code == 0 {
             return Ok(String::from_utf8_lossy(&finished.stdout).into_owned());
         }
-        Err(EngineError::Failed { engine: self.kind.as_str(), code: finished.code, words: words(&finished.stderr) })
+        Err(EngineError::failed(self.kind, finished.code, &finished.stderr))
     }
 
     /// Every container that belongs to this vault's instances.
@@ -110,6 +110,13 @@ impl Session {
     /// Gives the program input; empty means that there is no more.
     pub async fn send(&mut self, data: Vec<u8>) -> Result<(), EngineError> {
         Ok(Frame::Stdin(data).write(&mut self.writer).await?)
+    }
+}
+
+impl EngineError {
+    /// That of a program that ended with this code, by what it said last.
+    pub fn failed(kind: Kind, code: i32, stderr: &[u8]) -> Self {
+        Self::Failed { engine: kind.as_str(), code, words: words(stderr) }
     }
 }
 

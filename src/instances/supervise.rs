@@ -32,7 +32,12 @@ impl Instances {
 
     /// After a start: what was under way is not any more.
     async fn find_again(&self) -> Result<(), Error> {
-        for instance in self.vault().living_instances().await? {
+        let living = self.vault().living_instances().await?;
+        if let Ok(Host { state: Ok(state), .. }) = self.host() {
+            let ids: Vec<InstanceId> = living.iter().map(|instance| instance.id.clone()).collect();
+            state.sweep(&ids);
+        }
+        for instance in living {
             for member in &instance.members {
                 if let Some(id) = &member.id {
                     self.vault().confine(id, member.references.clone());
@@ -44,7 +49,8 @@ impl Instances {
                     self.fail(&instance.id, "the daemon stopped while it was being made".to_owned()).await;
                 }
                 Status::Destroying => self.end(&instance.id, None, String::new()).await?,
-                Status::Running | Status::Suspended | Status::Error | Status::Destroyed => {}
+                Status::Error => self.remove_state(&instance.id),
+                Status::Running | Status::Suspended | Status::Destroyed => {}
             }
         }
         Ok(())
@@ -106,6 +112,7 @@ impl Instances {
         // The others of the instance end with it.
         let job = crate::engine::Job::Stop { ids: changed.container_ids(), seconds: 5 };
         let _ = host.engine.run(&job).await;
+        self.remove_state(id);
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 
 use ampoule_proto::request::Reference as SecretReference;
 
+use super::token::{NewInstanceToken, end_with};
 use super::{Error, Refusal, Vault, load};
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
-use crate::authz::{Action, Principal, Resource};
+use crate::authz::{Action, BearerToken, Principal, Resource};
 use crate::domain::{Caller, Identity, Instance, InstanceId, LabelFilter, Labels, RequestId, Timestamp};
 use crate::store::{ReadTx, StoreError};
 
@@ -33,15 +34,19 @@ const MOST: usize = 500;
 const AT_ONCE: u32 = 200;
 
 impl Vault {
-    /// Keeps a new instance, if the caller may make it and may inject each secret that it names.
+    /// Keeps a new instance, if the caller may make it and may inject each secret that it names. If `wants_token`, with a token
+    /// for its containers, which is returned.
     pub async fn create_instance(
         &self,
         principal: &Principal,
-        instance: Instance,
+        mut instance: Instance,
         named: Vec<Named>,
-    ) -> Result<(), Error> {
-        let principal = principal.clone();
-        self.store
+        wants_token: bool,
+    ) -> Result<Option<BearerToken>, Error> {
+        let (bearer, new) = wants_token.then(NewInstanceToken::random).transpose()?.unzip();
+        let (vault, principal) = (self.clone(), principal.clone());
+        let made = self
+            .store
             .write(move |tx| {
                 let subject = Some(Subject::Instance(instance.id.clone()));
                 let made = |outcome| entry(principal.caller(), Action::CreateInstance, subject.clone(), outcome);
@@ -53,15 +58,25 @@ impl Vault {
                 for entry in &entries {
                     tx.append(entry)?;
                 }
-                tx.append(&made(if refused.is_empty() { Outcome::Ok } else { Outcome::Withheld }))?;
-                if refused.is_empty() {
-                    tx.put_instance(&instance)?;
-                    return Ok(Ok(()));
+                if !refused.is_empty() {
+                    tx.append(&made(Outcome::Withheld))?;
+                    return Ok(Err(Error::Unresolved(refused)));
                 }
-                Ok(Err(Error::Unresolved(refused)))
+                if let Some(new) = new {
+                    match vault.store_instance_token(tx, &principal, &instance, new)? {
+                        Ok(token) => instance.token = Some(token),
+                        Err(error) => {
+                            tx.append(&made(Outcome::Denied))?;
+                            return Ok(Err(error));
+                        }
+                    }
+                }
+                tx.append(&made(Outcome::Ok))?;
+                tx.put_instance(&instance)?;
+                Ok(Ok(()))
             })
-            .await?
-            .0
+            .await?;
+        made.0.map(|()| bearer)
     }
 
     /// What a caller is told, and the log, where there is nothing to start containers with.
@@ -205,6 +220,7 @@ impl Vault {
                 change(&mut after, tx.now());
                 if after != before {
                     tx.put_instance(&after)?;
+                    end_with(tx, &after)?;
                     if let Some(action) = action {
                         let caller = Caller { identity: Identity::Daemon, request: RequestId::new(0) };
                         let mut entry = entry(&caller, action, Some(Subject::Instance(id)), Outcome::Ok);
@@ -280,6 +296,12 @@ pub enum InstanceRefusal {
     /// The engine could not do it.
     #[error("{0}")]
     Engine(String),
+    /// Its containers were to have a token, which could do nothing.
+    #[error(
+        "nsc_state_path: you may do nothing with the instance but make it, so there is nothing that a token of yours could do: \
+         leave it out, or get a grant of describe on compute/instance"
+    )]
+    NoToken,
     /// There is no engine.
     #[error("this daemon starts no containers: set `instances.engine` in its settings")]
     Off,

@@ -5,6 +5,7 @@ mod docker;
 mod life;
 mod power;
 mod restart;
+mod token;
 
 use std::fs;
 use std::path::PathBuf;
