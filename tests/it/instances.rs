@@ -3,6 +3,7 @@
 mod clients;
 mod docker;
 mod life;
+mod ports;
 mod power;
 mod restart;
 mod token;
