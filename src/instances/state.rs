@@ -120,7 +120,7 @@ mod tests {
         let token: serde_json::Value = serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
         assert!(token["bearer_token"].as_str().is_some_and(|token| token.starts_with("amp_")));
         let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o777;
-        let folders = [&path, state.path(), &file.with_file_name("")].map(|path| mode(path));
+        let folders = [&path, state.path(), &file.with_file_name("")].map(mode);
         assert_eq!((folders, mode(&file)), ([0o700, 0o700, 0o555], 0o444));
         state.remove(&id("inst-a"));
         state.remove(&id("inst-a"));
