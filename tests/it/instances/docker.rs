@@ -9,7 +9,7 @@ use crate::support::process::wait_until;
 use crate::support::search::Needle;
 
 fn host() -> Host<Docker> {
-    Host::start(&json!({}), &json!({}))
+    Host::start(&json!({"state_folder": "/run/ampoule-tokens"}), &json!({}))
 }
 
 #[test]
@@ -20,6 +20,7 @@ fn an_instance_lives_on_docker_as_on_podman() {
     let mut request = printing("A", &secret);
     request["args"] =
         json!(["sh", "-c", "echo \"${#A} letters, $PLAIN\"; echo bad >&2; trap 'exit 0' TERM; sleep 1000 & wait"]);
+    request["nsc_state_path"] = json!("/token");
     request["environment"] = json!({"PLAIN": "x=y #z"});
     let instance = id(&host.run(&request));
     let logs = || host.cli().run(&["instance", "logs", &instance], b"").ok();
@@ -36,6 +37,7 @@ fn an_instance_lives_on_docker_as_on_podman() {
     let ran = exec(&["--secret", &format!("B={other}"), "--", "sh", "-c", "echo ${#A} $B; echo bad >&2; exit 3"]);
     let expected = format!("{} beta\n", needle.value().len());
     assert_eq!((ran.code(), ran.out(), ran.err().as_str()), (3, expected, "bad\n"));
+    assert_eq!(exec(&["--", "sh", "-c", "cut -c1-21 $NSC_TOKEN_FILE"]).ok().out(), "{\"bearer_token\":\"amp_\n");
 
     // A job that ends, and what can't be started.
     let job = json!({"name": "job", "image_ref": IMAGE, "args": ["sh", "-c", "echo last words; exit 7"]});

@@ -11,7 +11,7 @@ use crate::support::engine::{Engine, Podman};
 use crate::support::process::{self, wait_until};
 use crate::support::programs;
 
-/// podman with its own default, a bridge, in the place of no network at all; what CNI keeps is the realm's.
+/// podman with its own default, a bridge, in the place of no network at all; what CNI keeps in `/var/lib` is the realm's.
 fn with_bridge(daemon: &Daemon) {
     let path = daemon.state().with_file_name("containers.conf");
     let text = fs::read_to_string(&path).expect("containers.conf").replace("netns = \"none\"", "netns = \"bridge\"");
@@ -23,8 +23,9 @@ impl Host<Podman> {
     fn launch_apart(&mut self) {
         self.daemon.kill();
         let (realm, variables) = (&self.engine.site().realm, self.engine.variables());
-        let keep = "mkdir -p /run/cni && { [ ! -d /var/lib/cni ] || mount -t tmpfs tmpfs /var/lib/cni; }";
-        realm.run(Command::new("/bin/sh").args(["-c", keep]));
+        let keep = "mkdir /run/upper /run/work && \
+                    mount -t overlay -o lowerdir=/var/lib,upperdir=/run/upper,workdir=/run/work overlay /var/lib";
+        realm.run(Command::new("/bin/sh").args(["-c", keep])).ok();
         self.daemon.launch_by(|command| {
             let mut apart = Command::new(programs::system("unshare", "util-linux"));
             apart.args(["--net", "/bin/sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]);
