@@ -15,6 +15,8 @@ packages="g++"
 packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
 packages="$packages runc crun podman conmon uidmap docker.io containerd buildah busybox-static"
+# The networks of containers whose ports are reached.
+packages="$packages containernetworking-plugins iptables iproute2"
 # The same engines of another generation are in Debian 13.
 packages="$packages debootstrap"
 # What tests watch, isolate and imitate processes with.

@@ -47,6 +47,7 @@ fn instance_code(refusal: &InstanceRefusal) -> ErrorCode {
         | InstanceRefusal::NoContainer { .. } => ErrorCode::NotFound,
         InstanceRefusal::NameTaken { .. } => ErrorCode::AlreadyExists,
         InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) => ErrorCode::FailedPrecondition,
+        InstanceRefusal::NoToken => ErrorCode::PermissionDenied,
         InstanceRefusal::Off => ErrorCode::Unimplemented,
     }
 }

@@ -26,6 +26,8 @@ pub struct InstanceSettings {
     pub allow_host_mounts: Vec<PathBuf>,
     /// The engine's socket, if containers may have it.
     pub engine_socket: Option<PathBuf>,
+    /// Where instances' tokens lie for their containers; a folder beside the socket if none is named.
+    pub state_folder: Option<PathBuf>,
     /// How long the containers of an instance that ended by itself are kept.
     pub keep_ended: Duration,
     /// What devboxes are made of.
@@ -68,6 +70,7 @@ pub(super) struct Written {
     #[serde(default)]
     allow_host_mounts: Vec<PathBuf>,
     engine_socket: Option<PathBuf>,
+    state_folder: Option<PathBuf>,
     keep_ended_seconds: Option<u32>,
     #[serde(default)]
     devbox: WrittenDevbox,
@@ -103,6 +106,7 @@ impl Written {
             None => Ok(paths),
         };
         let socket = absolute("instances.engine_socket", self.engine_socket.into_iter().collect())?;
+        let state = absolute("instances.state_folder", self.state_folder.into_iter().collect())?;
         Ok(InstanceSettings {
             engine: self.engine,
             runtime: self.runtime,
@@ -111,6 +115,7 @@ impl Written {
             allow_devices: absolute("instances.allow_devices", self.allow_devices)?,
             allow_host_mounts: absolute("instances.allow_host_mounts", self.allow_host_mounts)?,
             engine_socket: socket.into_iter().next(),
+            state_folder: state.into_iter().next(),
             keep_ended: Duration::from_secs(self.keep_ended_seconds.unwrap_or(600).into()),
             devbox: self.devbox.settings()?,
             programs,

@@ -13,7 +13,7 @@ use nix::unistd::close;
 use super::{Error, logging};
 use crate::config::{EngineName, InstanceSettings};
 use crate::engine::{Agent, Engine, Kind, Limits, Setup};
-use crate::instances::{Host, Images};
+use crate::instances::{Host, Images, StateFolder};
 
 /// The command that the daemon starts itself with.
 pub const COMMAND: &str = "engine-agent";
@@ -74,9 +74,12 @@ impl Waiting {
         settings: &InstanceSettings,
         vault: String,
         socket: &Path,
+        state: Result<StateFolder, String>,
         (cpus, memory): (u32, u32),
     ) -> Result<(Running, Host), Error> {
+        let state = state.and_then(|state| state.of_vault(&vault));
         let limits = Limits {
+            state_folder: state.as_ref().ok().map(|state| state.path().to_owned()),
             privileged: settings.allow_privileged,
             devices: settings.allow_devices.clone(),
             host_mounts: settings.allow_host_mounts.clone(),
@@ -105,7 +108,7 @@ impl Waiting {
         let engine = Engine::new(self.kind, socket.to_owned());
         let images =
             Images { default: settings.devbox.default_image.clone(), builtin: settings.devbox.builtin_images.clone() };
-        let host = Host { engine, limits, keep_ended: settings.keep_ended, cpus, memory, images };
+        let host = Host { engine, limits, state, keep_ended: settings.keep_ended, cpus, memory, images };
         Ok((Running { child: self.child }, host))
     }
 }

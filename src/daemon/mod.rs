@@ -32,8 +32,8 @@ pub use error::Error;
 
 use crate::api::{self, Server};
 use crate::authz::Policy;
-use crate::config::{Grants, Settings, TlsSettings};
-use crate::instances::Instances;
+use crate::config::{Grants, InstanceSettings, Settings, TlsSettings};
+use crate::instances::{Instances, StateFolder};
 use crate::vault::Vault;
 
 /// Serves in the foreground until SIGTERM or SIGINT; the process's exit code.
@@ -58,7 +58,9 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let place = socket::find(&settings.socket)?;
     // How many processors there are is written in files that are out of reach then.
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    harden::confine(&reach(settings, &state, &opener, &place))?;
+    let tokens = settings.instances.as_ref().map(|instances| instance_state(settings, instances));
+    let kept = tokens.iter().flatten().map(StateFolder::path);
+    harden::confine(&reach(settings, &state, &opener, &place, kept))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = runtime.map_err(Error::Runtime)?;
     let store = state.open_store()?;
@@ -67,9 +69,10 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
     let agent_socket = settings.socket.with_extension("engine");
-    let agent = agent.zip(settings.instances.as_ref());
-    let agent =
-        agent.map(|(agent, set)| agent.begin(set, vault.id().to_string(), &agent_socket, size_of_host(workers)));
+    let agent = agent.zip(settings.instances.as_ref()).zip(tokens);
+    let agent = agent.map(|((agent, set), state)| {
+        agent.begin(set, vault.id().to_string(), &agent_socket, state, size_of_host(workers))
+    });
     let (_agent, host) = agent.transpose()?.unzip();
     let failed = |error| state.log_error(error);
     runtime.block_on(vault.check_log(seal, vouched)).map_err(failed)?;
@@ -125,6 +128,12 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// Where instances' tokens lie: beside the socket, which is where a run directory is, unless the settings name a place.
+fn instance_state(settings: &Settings, instances: &InstanceSettings) -> Result<StateFolder, String> {
+    let beside = || settings.socket.with_file_name("instances");
+    StateFolder::prepare(&instances.state_folder.clone().unwrap_or_else(beside))
+}
+
 /// Processors, and memory in MiB.
 fn size_of_host(workers: usize) -> (u32, u32) {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -135,10 +144,17 @@ fn size_of_host(workers: usize) -> (u32, u32) {
 }
 
 /// What the daemon still opens once it is confined.
-fn reach(settings: &Settings, state: &State, opener: &Opener, place: &Place<'_>) -> Reach {
+fn reach<'a>(
+    settings: &Settings,
+    state: &State,
+    opener: &Opener,
+    place: &Place<'_>,
+    tokens: impl Iterator<Item = &'a Path>,
+) -> Reach {
     let sink = settings.audit_sink.as_ref().and_then(sink::prepare);
     Reach {
         folders: [Some(state.folder()), opener.folder()].into_iter().flatten().map(Path::to_owned).collect(),
+        trees: tokens.map(Path::to_owned).collect(),
         sockets: place.folder().map(Path::to_owned).into_iter().collect(),
         // They are read again when they have changed.
         read: settings.listen.iter().filter_map(|listen| listen.tls.as_ref()).flat_map(TlsSettings::files).collect(),

@@ -87,6 +87,7 @@ fn of_vault(error: &Error) -> (StatusCode, &'static str) {
             InstanceRefusal::NameTaken { .. }
             | InstanceRefusal::State { .. }
             | InstanceRefusal::Engine(_)
+            | InstanceRefusal::NoToken
             | InstanceRefusal::Off,
         ) => CONFLICT,
         Error::Token(TokenRefusal::CallerEnded) | Error::Unauthenticated => {

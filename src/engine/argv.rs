@@ -188,6 +188,10 @@ impl Invocation {
         for device in &container.devices {
             self.words(&["--device", device]);
         }
+        if let (Some(target), Some(folder)) = (&container.state, &limits.state_folder) {
+            let source = folder.join(&container.instance);
+            self.words(&["--mount", &format!("type=bind,source={},target={target},readonly", source.display())]);
+        }
         if let (Some(target), Some(source)) = (&container.engine_socket, &limits.engine_socket) {
             self.words(&["--mount", &format!("type=bind,source={},target={target}", source.display())]);
         }
@@ -241,6 +245,11 @@ impl Limits {
         }
         if container.engine_socket.is_some() && self.engine_socket.is_none() {
             return refused("docker_sock_path", "engine_socket");
+        }
+        // The instance names a folder there, and nothing beside or above it.
+        let names_one = !container.instance.is_empty() && !container.instance.contains(['/', '.']);
+        if container.state.is_some() && !(names_one && self.state_folder.is_some()) {
+            return refused("nsc_state_path", "state_folder");
         }
         Ok(())
     }
@@ -311,6 +320,7 @@ mod tests {
             ("cap_add", NewContainer { cap_add: vec!["SYS_ADMIN".to_owned()], ..container() }),
             ("network HOST", NewContainer { host_network: true, ..container() }),
             ("/dev/kvm", NewContainer { devices: vec!["/dev/kvm:/dev/kvm".to_owned()], ..container() }),
+            ("nsc_state_path", NewContainer { state: Some("/s".to_owned()), ..container() }),
             ("docker_sock_path", NewContainer { engine_socket: Some("/s".to_owned()), ..container() }),
             (
                 "/etc",

@@ -89,7 +89,7 @@ impl Engine {
         if finished.code == 0 {
             return Ok(String::from_utf8_lossy(&finished.stdout).into_owned());
         }
-        Err(EngineError::Failed { engine: self.kind.as_str(), code: finished.code, words: words(&finished.stderr) })
+        Err(EngineError::failed(self.kind, finished.code, &finished.stderr))
     }
 
     /// The ids of all containers that belong to this vault's instances, or to one of them.
@@ -154,6 +154,13 @@ impl Input {
     /// Gives the program's terminal another size.
     pub async fn resize(&mut self, window: Window) -> Result<(), EngineError> {
         Ok(Frame::Resize(window).write(&mut self.writer).await?)
+    }
+}
+
+impl EngineError {
+    /// That of a program that ended with this code, by what it said last.
+    pub fn failed(kind: Kind, code: i32, stderr: &[u8]) -> Self {
+        Self::Failed { engine: kind.as_str(), code, words: words(stderr) }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Limits {
     pub host_mounts: Vec<PathBuf>,
     /// The engine's own socket.
     pub engine_socket: Option<PathBuf>,
+    /// A folder with one for each instance, which its containers may see.
+    pub state_folder: Option<PathBuf>,
 }
 
 /// One thing to do.
@@ -150,6 +152,8 @@ pub struct NewContainer {
     pub devices: Vec<String>,
     /// What is mounted.
     pub mounts: Vec<Mount>,
+    /// Where the folder of its instance is in it.
+    pub state: Option<String>,
     /// Where the engine's socket is in it.
     pub engine_socket: Option<String>,
     /// Processors.

@@ -1,6 +1,7 @@
 //! From a request to containers that run.
 
 use super::{Instances, failed, plan};
+use crate::authz::BearerToken;
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Shape};
 use crate::domain::{Instance, InstanceId, Reference, Status};
 use crate::engine::{EngineError, Job, NewContainer};
@@ -11,19 +12,28 @@ const LAST_LINES: u32 = 20;
 
 impl Instances {
     /// Makes and starts everything; whatever goes wrong is what the instance then says of itself.
-    pub(super) async fn bring_up(&self, id: InstanceId, request: InstanceRequest) {
+    pub(super) async fn bring_up(&self, id: InstanceId, request: InstanceRequest, token: Option<BearerToken>) {
         let turn = self.turn(&id);
         let _mine = turn.lock().await;
-        if let Err(error) = self.try_to_bring_up(&id, &request).await {
+        if let Err(error) = self.try_to_bring_up(&id, &request, token).await {
             self.fail(&id, error.to_string()).await;
         }
     }
 
-    async fn try_to_bring_up(&self, id: &InstanceId, request: &InstanceRequest) -> Result<(), Error> {
+    async fn try_to_bring_up(
+        &self,
+        id: &InstanceId,
+        request: &InstanceRequest,
+        token: Option<BearerToken>,
+    ) -> Result<(), Error> {
         let instance =
             self.change(id, None, |instance, _| advance(instance, Status::Pending, Status::Creating)).await?;
         if instance.status != Status::Creating {
             return Ok(());
+        }
+        if let (Some(token), Ok(state)) = (token, &self.host()?.state) {
+            let failed = |error| InstanceRefusal::Engine(format!("its token can't be written: {error}"));
+            state.write(id, token).map_err(|error| Error::Instance(failed(error)))?;
         }
         let ids = self.make(id, request, &request.containers).await?;
         self.start(&ids).await?;
@@ -71,7 +81,7 @@ impl Instances {
         specs: &[ContainerSpec],
     ) -> Result<Vec<String>, Error> {
         for spec in specs {
-            self.fetch(spec.image.as_str()).await?;
+            self.have_image(id, spec.image.to_string()).await?;
         }
         let mut ids = Vec::new();
         for spec in specs {
@@ -80,15 +90,6 @@ impl Instances {
             ids.push(self.make_one(id, container, references).await?);
         }
         Ok(ids)
-    }
-
-    /// Sees that an image is there.
-    pub(super) async fn fetch(&self, image: &str) -> Result<(), Error> {
-        let engine = &self.host()?.engine;
-        if engine.finish(&Job::HasImage(image.to_owned())).await.map_err(failed)?.code != 0 {
-            engine.run(&Job::Pull(image.to_owned())).await.map_err(failed)?;
-        }
-        Ok(())
     }
 
     /// Makes one container that may be given these secrets, and returns the engine's id of it.

@@ -1,6 +1,6 @@
 //! The end of instances.
 
-use super::Instances;
+use super::{Host, Instances};
 use crate::authz::{Action, Principal};
 use crate::domain::{InstanceId, Status};
 use crate::engine::{Engine, Job};
@@ -36,6 +36,7 @@ impl Instances {
         let _mine = turn.lock().await;
         self.remove_all(id).await?;
         self.remove_devbox_volumes(id).await?;
+        self.remove_state(id);
         self.change(id, None, |instance, now| {
             instance.status = Status::Destroyed;
             instance.destroyed_at.get_or_insert(now);
@@ -71,6 +72,13 @@ impl Instances {
         }
     }
 
+    /// The file of a token that counts no more.
+    pub(super) fn remove_state(&self, id: &InstanceId) {
+        if let Ok(Host { state: Ok(state), .. }) = self.host() {
+            state.remove(id);
+        }
+    }
+
     /// An instance that can't do what it is for: its containers are stopped, and kept for their logs.
     pub(super) async fn fail(&self, id: &InstanceId, reason: String) {
         tracing::warn!(instance = id.as_str(), reason, "an instance failed");
@@ -87,6 +95,9 @@ impl Instances {
         if instance.status == Status::Error && !ids.is_empty() {
             // What has ended already makes it fail, and is left as it is.
             let _ = host.engine.run(&Job::Stop { ids, seconds: PATIENCE }).await;
+        }
+        if instance.status == Status::Error {
+            self.remove_state(id);
         }
     }
 }

@@ -7,7 +7,9 @@ mod bring_up;
 mod devbox;
 mod end;
 mod plan;
+mod pull;
 mod sessions;
+mod state;
 mod supervise;
 
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
 pub use devbox::Images;
 pub use plan::volume_name;
 pub use sessions::{Place, Upload};
+pub use state::StateFolder;
 
 /// How the daemon starts containers.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct Host {
     pub engine: Engine,
     /// What containers may have.
     pub limits: Limits,
+    /// Where containers find a token of their instance, or why they can't be given one.
+    pub state: Result<StateFolder, String>,
     /// How long the containers of an instance that ended by itself are kept, for their logs.
     pub keep_ended: Duration,
     /// The host's processors.
@@ -54,6 +59,8 @@ struct Inner {
     host: Option<Host>,
     /// Told whenever an instance has changed.
     changes: watch::Sender<()>,
+    /// What engines say of images that they fetch.
+    progress: Mutex<HashMap<InstanceId, String>>,
     /// Wakes the supervisor.
     wake: Notify,
     /// One at a time works on an instance's containers.
@@ -81,9 +88,8 @@ pub struct Exec {
 impl Instances {
     /// The instances of this vault; without an engine there can't be any.
     pub fn new(vault: Vault, host: Option<Host>) -> Self {
-        let inner =
-            Inner { vault, host, changes: watch::Sender::new(()), wake: Notify::new(), locks: Mutex::default() };
-        Self { inner: Arc::new(inner) }
+        let (changes, wake, locks) = (watch::Sender::new(()), Notify::new(), Mutex::default());
+        Self { inner: Arc::new(Inner { vault, host, changes, progress: Mutex::default(), wake, locks }) }
     }
 
     fn host(&self) -> Result<&Host, Error> {
@@ -102,9 +108,10 @@ impl Instances {
         plan::check(&request, host, Timestamp::now())?;
         let instance = plan::instance(&request, principal)?;
         let named = request.containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
-        self.vault().create_instance(principal, instance.clone(), named).await?;
+        let wants_token = request.containers.iter().any(|spec| spec.nsc_state_path.is_some());
+        let token = self.vault().create_instance(principal, instance.clone(), named, wants_token).await?;
         let (instances, id) = (self.clone(), instance.id.clone());
-        tokio::spawn(async move { instances.bring_up(id, request).await });
+        tokio::spawn(async move { instances.bring_up(id, request, token).await });
         Ok(instance)
     }
 
@@ -125,6 +132,12 @@ impl Instances {
         let host = self.host()?;
         for spec in &containers {
             plan::check_container(spec, host)?;
+            // It would be given what the instance's maker may do, which is not for whoever may add to it.
+            if spec.nsc_state_path.is_some() {
+                let name = &spec.name;
+                let reason = "is for containers that CreateInstance makes: name it there";
+                return Err(Error::Invalid(format!("container {name}: nsc_state_path {reason}")));
+            }
         }
         if let Some(taken) = names.iter().find(|name| !instance.member(name).is_none_or(|_| name.is_empty())) {
             return Err(Error::Invalid(format!("there is a container {taken:?} in instance {id} already")));

@@ -3,6 +3,7 @@
 use ampoule_proto::request::{SCHEME, Source};
 
 use super::Host;
+use super::state::TOKEN_FILE;
 use crate::authz::Principal;
 use crate::domain::instance::{
     ContainerSpec, InstanceRequest, MachineArch, Network, Protocol, Variable, VolumeSpec, Workload,
@@ -11,6 +12,9 @@ use crate::domain::{ActorId, Exported, Instance, InstanceId, Member, Status, Tim
 use crate::engine::{Mount, NewContainer, Port};
 use crate::seal::KeyError;
 use crate::vault::{Error, Named};
+
+/// By it clients find a token file that is not where they look first.
+const TOKEN_VARIABLE: &str = "NSC_TOKEN_FILE";
 
 /// What only the host can say of a request.
 pub(super) fn check(request: &InstanceRequest, host: &Host, now: Timestamp) -> Result<(), Error> {
@@ -28,8 +32,12 @@ pub(super) fn check(request: &InstanceRequest, host: &Host, now: Timestamp) -> R
 }
 
 pub(super) fn check_container(spec: &ContainerSpec, host: &Host) -> Result<(), Error> {
-    let container = container("", &request_of_none(), spec);
+    let container = container(InstanceId::PREFIX, &request_of_none(), spec);
     let refused = |reason| Error::Invalid(format!("container {}: {reason}", spec.name));
+    if let (Some(_), Err(reason)) = (&spec.nsc_state_path, &host.state) {
+        let remedy = "name a folder on one by `instances.state_folder` in the settings";
+        return Err(refused(format!("nsc_state_path: {reason}, and a token may not be on a disk: {remedy}")));
+    }
     host.limits.check(&container).map_err(refused)
 }
 
@@ -115,13 +123,19 @@ pub(super) fn container(instance: &str, request: &InstanceRequest, spec: &Contai
         target: mount.container.to_string(),
         readonly: mount.readonly,
     });
+    let mut env = environment(&spec.env);
+    if let Some(state) = &spec.nsc_state_path
+        && !env.iter().any(|(name, _)| name == TOKEN_VARIABLE)
+    {
+        env.push((TOKEN_VARIABLE.to_owned(), format!("{}/{TOKEN_FILE}", state.to_string().trim_end_matches('/'))));
+    }
     NewContainer {
         instance: instance.to_owned(),
         name: spec.name.to_string(),
         image: spec.image.to_string(),
         args: spec.args.clone(),
         entrypoint: None,
-        env: environment(&spec.env),
+        env,
         ports: spec.export_ports.iter().map(|port| Port { container: port.container_port }).collect(),
         host_network: spec.network == Network::Host,
         privileged: spec.privileged,
@@ -129,6 +143,7 @@ pub(super) fn container(instance: &str, request: &InstanceRequest, spec: &Contai
         cap_drop: spec.cap_drop.iter().map(ToString::to_string).collect(),
         devices: spec.devices.iter().map(ToString::to_string).collect(),
         mounts: volumes.chain(folders).collect(),
+        state: spec.nsc_state_path.as_ref().map(ToString::to_string),
         engine_socket: spec.docker_sock_path.as_ref().map(ToString::to_string),
         cpus: request.shape.virtual_cpu,
         memory: request.shape.memory_megabytes,

@@ -25,6 +25,10 @@ impl Instances {
                 self.vault().confine(id, member.references.clone());
             }
         }
+        if let Ok(Host { state: Ok(state), .. }) = self.host() {
+            let used = living.iter().filter(|instance| instance.status != Status::Error);
+            state.sweep(&used.map(|instance| instance.id.clone()).collect::<Vec<_>>());
+        }
         let unfinished = living.into_iter().filter(|instance| {
             !matches!(instance.status, Status::Running | Status::Suspended | Status::Error | Status::Destroyed)
         });
@@ -158,6 +162,7 @@ impl Instances {
         // The others of the instance end with it.
         let job = crate::engine::Job::Stop { ids: changed.container_ids(), seconds: 5 };
         let _ = host.engine.run(&job).await;
+        self.remove_state(id);
         Ok(())
     }
 

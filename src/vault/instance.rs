@@ -4,9 +4,10 @@ mod refusal;
 
 use ampoule_proto::request::Reference as SecretReference;
 
+use super::token::{NewInstanceToken, end_with};
 use super::{Error, Refusal, Vault, load};
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
-use crate::authz::{Action, Principal, Resource};
+use crate::authz::{Action, BearerToken, Principal, Resource};
 use crate::domain::devbox::DevboxName;
 use crate::domain::{Caller, Identity, Instance, InstanceId, LabelFilter, Labels, RequestId, Timestamp};
 use crate::store::{ReadTx, StoreError};
@@ -38,15 +39,19 @@ const MOST: usize = 500;
 const AT_ONCE: u32 = 200;
 
 impl Vault {
-    /// Keeps a new instance, if the caller may make it and may inject each secret that it names.
+    /// Keeps a new instance, if the caller may make it and may inject each secret that it names. If `wants_token`, with a token
+    /// for its containers, which is returned.
     pub async fn create_instance(
         &self,
         principal: &Principal,
-        instance: Instance,
+        mut instance: Instance,
         named: Vec<Named>,
-    ) -> Result<(), Error> {
-        let principal = principal.clone();
-        self.store
+        wants_token: bool,
+    ) -> Result<Option<BearerToken>, Error> {
+        let (bearer, new) = wants_token.then(NewInstanceToken::random).transpose()?.unzip();
+        let (vault, principal) = (self.clone(), principal.clone());
+        let made = self
+            .store
             .write(move |tx| {
                 let subject = Some(Subject::Instance(instance.id.clone()));
                 let taken = instance.devbox.as_ref().map(|devbox| devbox.name.clone());
@@ -69,12 +74,21 @@ impl Vault {
                     tx.append(&made(Outcome::Exists))?;
                     return Ok(Err(Error::Instance(InstanceRefusal::NameTaken { name })));
                 }
+                if let Some(new) = new {
+                    match vault.store_instance_token(tx, &principal, &instance, new)? {
+                        Ok(token) => instance.token = Some(token),
+                        Err(error) => {
+                            tx.append(&made(Outcome::Denied))?;
+                            return Ok(Err(error));
+                        }
+                    }
+                }
                 tx.append(&made(Outcome::Ok))?;
                 tx.put_instance(&instance)?;
                 Ok(Ok(()))
             })
-            .await?
-            .0
+            .await?;
+        made.0.map(|()| bearer)
     }
 
     /// What a caller is told, and the log, where there is nothing to start containers with.
@@ -261,6 +275,7 @@ impl Vault {
                 change(&mut after, tx.now());
                 if after != before {
                     tx.put_instance(&after)?;
+                    end_with(tx, &after)?;
                     if let Some(action) = action {
                         let caller = Caller { identity: Identity::Daemon, request: RequestId::new(0) };
                         let mut entry = entry(&caller, action, Some(Subject::Instance(id)), Outcome::Ok);

@@ -17,6 +17,21 @@ export const services = {
   tokens: registry.getService("namespace.cloud.iam.v1beta.TokenService"),
 };
 
+/** Those of package compute, some of whose methods stream. */
+export const computeServices = Object.fromEntries(
+  ["Compute", "Command", "Observability"].map((name) => [
+    name.toLowerCase(),
+    registry.getService(`namespace.cloud.compute.v1beta.${name}Service`),
+  ]),
+);
+
+/** How far an instance is, by number. */
+export const STATUS = Object.fromEntries(
+  registry
+    .getEnum("namespace.cloud.compute.v1beta.InstanceMetadata.Status")
+    .values.map(({ name, number }) => [number, name]),
+);
+
 /** Comparisons of labels. */
 export const { EQUAL, NOT_EQUAL, EXIST } = Object.fromEntries(
   registry.getEnum("namespace.stdlib.LabelFilterEntry.LabelFilterOp").values.map(({ name, number }) => [name, number]),
@@ -35,6 +50,11 @@ export const seen = { methods: new Set(), codes: new Set() };
 
 /** Clients of both services that show this token, or none. */
 export function clients(token, options = {}) {
+  return clientsOf(services, token, options);
+}
+
+/** Clients of these services. */
+export function clientsOf(services, token, options = {}) {
   const call = (next) => async (request) => {
     if (token !== undefined) request.header.set("Authorization", `Bearer ${token}`);
     const response = await next(request);
@@ -42,10 +62,9 @@ export function clients(token, options = {}) {
     return response;
   };
   const transport = TRANSPORTS[told.transport]({ baseUrl: told.url, interceptors: [call], ...options });
-  return {
-    vault: createClient(services.vault, transport),
-    tokens: createClient(services.tokens, transport),
-  };
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]) => [name, createClient(service, transport)]),
+  );
 }
 
 /** A code as it is on the wire. */

@@ -18,6 +18,7 @@ FILES = [
     "namespace/stdlib/labels.proto",
     "namespace/cloud/vault/v1beta/vault.proto",
     "namespace/cloud/iam/v1beta/token.proto",
+    "namespace/cloud/compute/v1beta/compute.proto",
 ]
 
 sources, generated = WORK / "proto", WORK / "python"

@@ -1,66 +1,122 @@
 //! Instances on a real engine: from a request to their end.
 
+mod clients;
 mod crowd;
 mod dashboard;
 mod desk;
 mod devbox;
+mod docker;
 mod files;
 mod life;
+mod ports;
 mod power;
 mod restart;
 mod sessions;
+mod token;
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::support::cli::Cli;
 use crate::support::daemon::Daemon;
-use crate::support::engine::{Engine, IMAGE, Kind, Podman, ShimSettings, Site};
+use crate::support::engine::{Docker, Engine, IMAGE, Kind, Podman, ShimSettings, Site};
 use crate::support::process::{Ran, wait_until};
 use crate::support::programs;
 use crate::support::rig::temporary_folder;
 
-/// A daemon that starts containers with podman, both in one realm.
-struct Host {
+/// An engine that a daemon drives by its command line.
+trait Driven: Engine {
+    fn make(site: Site) -> Self;
+
+    /// What the settings say of it.
+    fn settings(&self) -> Value;
+
+    /// The variables that its program needs.
+    fn variables(&self) -> Vec<(&'static str, PathBuf)>;
+
+    fn command_line(&self, args: &[&str]) -> Ran;
+}
+
+impl Driven for Podman {
+    fn make(site: Site) -> Self {
+        Self::new(site)
+    }
+
+    fn settings(&self) -> Value {
+        json!({"engine": "podman", "runtime": self.runtime_name(), "engine_arguments": self.places()})
+    }
+
+    fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+        self.env().into()
+    }
+
+    fn command_line(&self, args: &[&str]) -> Ran {
+        self.call(args)
+    }
+}
+
+impl Driven for Docker {
+    fn make(site: Site) -> Self {
+        Self::new(site)
+    }
+
+    fn settings(&self) -> Value {
+        json!({"engine": "docker", "engine_arguments": ["--host", self.address()]})
+    }
+
+    fn variables(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![("HOME", self.site().folder().to_owned())]
+    }
+
+    fn command_line(&self, args: &[&str]) -> Ran {
+        self.call(args)
+    }
+}
+
+/// A daemon that starts containers with an engine, both in one realm.
+struct Host<E: Driven = Podman> {
     daemon: Daemon,
-    podman: Podman,
+    engine: E,
 }
 
 impl Host {
+    /// One with podman.
     fn new() -> Self {
         Self::with_settings(&json!({}))
     }
 
-    /// With more under the key `instances`.
+    /// One with podman and more under the key `instances`.
     fn with_settings(more: &Value) -> Self {
-        Self::with(more, &json!({}))
+        Self::start(more, &json!({}))
+    }
+}
+
+impl<E: Driven> Host<E> {
+    /// One with more under the key `instances`, and more settings beside that.
+    fn start(instances: &Value, beside: &Value) -> Self {
+        Self::start_prepared(instances, beside, |_| {})
     }
 
-    /// The same with more settings beside.
-    fn with(more: &Value, beside: &Value) -> Self {
+    /// The same, with something to do before the daemon starts.
+    fn start_prepared(instances: &Value, beside: &Value, prepare: impl FnOnce(&Daemon)) -> Self {
         let folder = temporary_folder();
         let daemon = Daemon::stopped(folder.path());
         let shim = ShimSettings { program: programs::shim(), socket: daemon.socket(), deadline: "10s" };
-        let podman = Podman::new(Site::new(folder, Kind::Runc, Some(&shim)));
-        let mut instances = json!({
-            "engine": "podman",
-            "runtime": podman.runtime_name(),
-            "engine_arguments": podman.places(),
-        });
-        for (key, value) in more.as_object().expect("an object") {
-            instances[key] = value.clone();
-        }
-        let mut settings = beside.clone();
-        settings["instances"] = instances;
-        fs::write(podman.site().folder().join("ampoule.yaml"), settings.to_string()).expect("ampoule.yaml");
-        let mut host = Self { daemon, podman };
+        let engine = E::make(Site::new(folder, Kind::Runc, Some(&shim)));
+        let mut settings = json!({ "instances": engine.settings() });
+        merge(&mut settings["instances"], instances);
+        merge(&mut settings, beside);
+        fs::write(engine.site().folder().join("ampoule.yaml"), settings.to_string()).expect("ampoule.yaml");
+        prepare(&daemon);
+        let mut host = Self { daemon, engine };
         host.launch();
         host
     }
 
     fn launch(&mut self) {
-        let (realm, env) = (&self.podman.site().realm, self.podman.env());
+        let (realm, env) = (&self.engine.site().realm, self.engine.variables());
         self.daemon.launch_by(|command| realm.spawn(command.envs(env).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")));
         self.daemon.wait_ready();
     }
@@ -100,10 +156,16 @@ impl Host {
         self.cli().run(&["instance", "destroy", id], b"").ok();
     }
 
-    /// The names of all containers that podman has.
+    /// The names of all containers that the engine has.
     fn containers(&self) -> Vec<String> {
-        let listed = self.podman.call(&["ps", "--all", "--format", "{{.Names}}"]).ok().out();
+        let listed = self.engine.command_line(&["ps", "--all", "--format", "{{.Names}}"]).ok().out();
         listed.lines().map(str::to_owned).collect()
+    }
+}
+
+fn merge(settings: &mut Value, more: &Value) {
+    for (key, value) in more.as_object().expect("an object") {
+        settings[key] = value.clone();
     }
 }
 

@@ -93,7 +93,7 @@ impl ComputeService for ComputeApi {
             }
             instance = self.instances.look(&wanted.id).await.map_err(|error| connect_error(&error))?;
         }
-        Response::ok(wanted.answer(&instance))
+        Response::ok(wanted.answer(&instance, None))
     }
 
     async fn extend_instance(
@@ -218,9 +218,11 @@ impl Wanted {
         }
     }
 
-    fn answer(&self, instance: &Instance) -> WaitInstanceResponse {
+    /// An image that is being fetched says more than a status.
+    fn answer(&self, instance: &Instance, progress: Option<String>) -> WaitInstanceResponse {
         let status = if self.container.is_empty() { "" } else { instance.status.as_str() };
-        WaitInstanceResponse { metadata: MessageField::some(metadata(instance)), container_status: status.to_owned() }
+        let container_status = progress.unwrap_or_else(|| status.to_owned());
+        WaitInstanceResponse { metadata: MessageField::some(metadata(instance)), container_status }
     }
 }
 
@@ -236,9 +238,11 @@ async fn tell_until_settled(
     let mut instance = first;
     let mut told = None;
     loop {
-        if told != Some(instance.status) {
-            told = Some(instance.status);
-            if to.send(Ok(wanted.answer(&instance))).await.is_err() {
+        let now = (instance.status, instances.progress(&wanted.id));
+        if told.as_ref() != Some(&now) {
+            let answer = wanted.answer(&instance, now.1.clone());
+            told = Some(now);
+            if to.send(Ok(answer)).await.is_err() {
                 return Ok(());
             }
         }

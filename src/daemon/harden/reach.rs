@@ -15,6 +15,8 @@ const NEWEST: ABI = ABI::V7;
 pub(in crate::daemon) struct Reach {
     /// Folders in which it makes, writes, renames and removes files.
     pub(in crate::daemon) folders: Vec<PathBuf>,
+    /// Folders in which it makes and removes folders, and files in these.
+    pub(in crate::daemon) trees: Vec<PathBuf>,
     /// Folders in which it makes and removes sockets.
     pub(in crate::daemon) sockets: Vec<PathBuf>,
     /// Files that it reads, now or when others have replaced them.
@@ -30,6 +32,7 @@ impl Reach {
     /// listeners, and signals to other processes.
     pub(super) fn enforce(&self) -> Result<(), RulesetError> {
         let folder = make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile});
+        let tree = make_bitflags!(AccessFs::{ReadDir | WriteFile | MakeReg | RemoveFile | MakeDir | RemoveDir});
         let socket = make_bitflags!(AccessFs::{MakeSock | RemoveFile});
         let read = make_bitflags!(AccessFs::{ReadFile});
         let written = make_bitflags!(AccessFs::{ReadFile | WriteFile | Truncate | MakeReg});
@@ -41,6 +44,7 @@ impl Reach {
             // SQLite takes its random numbers from there.
             all(&[PathBuf::from("/dev/urandom")], read),
             all(&self.folders, folder),
+            all(&self.trees, tree),
             all(&self.sockets, socket),
             all(&self.looked_into, read),
             around(&self.read, read),

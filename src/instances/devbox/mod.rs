@@ -33,7 +33,7 @@ impl Instances {
             home.parse::<ContainerPath>().map_err(|fault| Error::Invalid(format!("env HOME: {fault}")))?;
         }
         let instance = plan::instance(&spec, &env, host, principal)?;
-        self.vault().create_instance(principal, instance.clone(), super::plan::named(&env)).await?;
+        self.vault().create_instance(principal, instance.clone(), super::plan::named(&env), false).await?;
         let (this, id) = (self.clone(), instance.id.clone());
         tokio::spawn(async move { this.bring_up_devbox(id, env).await });
         Ok(instance)
@@ -115,7 +115,7 @@ impl Instances {
         let Some(devbox) = instance.devbox.clone().filter(|_| instance.status == Status::Creating) else {
             return Ok(());
         };
-        self.fetch(devbox.image.as_str()).await?;
+        self.have_image(id, devbox.image.to_string()).await?;
         let home = match plan::home_of_variables(env) {
             Some(home) => home.to_owned(),
             None => self.home_of(devbox.image.as_str()).await?,

@@ -50,6 +50,12 @@ pub enum InstanceRefusal {
     /// The engine could not do it.
     #[error("{0}")]
     Engine(String),
+    /// Its containers were to have a token, which could do nothing.
+    #[error(
+        "nsc_state_path: you may do nothing with the instance but make it, so there is nothing that a token of yours could do: \
+         leave it out, or get a grant of describe on compute/instance"
+    )]
+    NoToken,
     /// There is no engine.
     #[error("this daemon starts no containers: set `instances.engine` in its settings")]
     Off,

@@ -13,7 +13,7 @@ use crate::store::{StoreError, WriteTx};
 /// How long a token lives if its maker doesn't say.
 const USUAL_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a token can live.
-const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The most permissions of one token: every request reads them.
 const MOST_PERMISSIONS: usize = 256;
 
@@ -89,7 +89,7 @@ fn check(new: &NewToken, now: Timestamp) -> Result<(), Error> {
     }
 }
 
-fn random() -> Result<(BearerToken, TokenId), KeyError> {
+pub(super) fn random() -> Result<(BearerToken, TokenId), KeyError> {
     let failed = |error: getrandom::Error| KeyError::NoRandomness { reason: error.to_string() };
     let (mut secret, mut id) = (zeroize::Zeroizing::new([0; 32]), [0; 20]);
     getrandom::fill(&mut *secret).map_err(failed)?;
@@ -133,7 +133,7 @@ fn decide(
 }
 
 /// When the caller's own token ends, read here once more: a revocation that came between must not leave a child behind.
-fn life_of_caller(
+pub(super) fn life_of_caller(
     tx: &mut dyn WriteTx,
     principal: &Principal,
     now: Timestamp,
@@ -144,6 +144,6 @@ fn life_of_caller(
 }
 
 /// The store counts in microseconds; what is given out must equal what is read back.
-fn micros(time: Timestamp) -> Timestamp {
+pub(super) fn micros(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }

@@ -2,12 +2,14 @@
 
 mod authenticate;
 mod create;
+mod instance;
 mod list;
 mod refusal;
 mod revoke;
 mod voucher;
 
 pub use create::{MadeToken, NewToken};
+pub(super) use instance::{NewInstanceToken, end_with};
 pub use list::TokenPage;
 pub use refusal::TokenRefusal;
 pub use revoke::TokenFilter;

@@ -77,7 +77,7 @@ fn matching(tx: &mut dyn WriteTx, filter: &TokenFilter) -> Result<Vec<Token>, St
 }
 
 /// Ends a token and all that were made with it: whoever stole one may have made others. The ids of those that this ended.
-fn end(tx: &mut dyn WriteTx, grant: &Grant, token: Token) -> Result<Vec<TokenId>, StoreError> {
+pub(super) fn end(tx: &mut dyn WriteTx, grant: &Grant, token: Token) -> Result<Vec<TokenId>, StoreError> {
     let revocation = Revocation { at: tx.now(), by: ActorId::of(&grant.caller().identity) };
     let (mut ended, mut seen, mut queue) = (Vec::new(), BTreeSet::new(), vec![token.id]);
     while let Some(id) = queue.pop() {

@@ -10,7 +10,7 @@ use crate::support::rpc::Rpc;
 #[test]
 fn an_instance_is_seen_followed_and_destroyed_in_the_dashboard() {
     let listen = json!([{ "address": "127.0.0.1:0", "plaintext": true }]);
-    let host = Host::with(&json!({}), &json!({ "dashboard": true, "listen": listen }));
+    let host: Host = Host::start(&json!({}), &json!({ "dashboard": true, "listen": listen }));
     let secret = host.cli().add("alpha");
     let mut request = printing("DATABASE_URL", &secret);
     request["args"] = json!(["sh", "-c", "echo '<script>alert(1)</script>'; exec sleep 1000"]);

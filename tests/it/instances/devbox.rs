@@ -38,7 +38,7 @@ impl Host {
     fn for_devboxes() -> Self {
         let images = json!({"default_image": IMAGE, "builtin_images": {"git": WITH_GIT}});
         let host = Self::with_settings(&json!({"devbox": images}));
-        let git = host.podman.site().folder().join("git");
+        let git = host.engine.site().folder().join("git");
         fs::write(&git, STAND_IN).and_then(|()| fs::set_permissions(&git, Permissions::from_mode(0o755))).expect("git");
         for args in [
             &["create", "--name", "base", IMAGE, "true"][..],
@@ -46,7 +46,7 @@ impl Host {
             &["commit", "base", WITH_GIT],
             &["rm", "base"],
         ] {
-            host.podman.call(args).ok();
+            host.engine.call(args).ok();
         }
         host
     }
@@ -62,7 +62,7 @@ impl Host {
     }
 
     fn volumes(&self) -> Vec<String> {
-        let listed = self.podman.call(&["volume", "ls", "--quiet"]).ok().out();
+        let listed = self.engine.call(&["volume", "ls", "--quiet"]).ok().out();
         listed.lines().map(str::to_owned).collect()
     }
 
@@ -91,7 +91,7 @@ fn what_is_in_it_outlives_its_stops_and_its_secrets_are_drawn_anew() {
     assert_eq!(host.inside("box", "echo ${#GITHUB_TOKEN} $HOME; pwd"), format!("{length} /root\n/workspaces\n"));
     let instance = host.describe(&id(&devbox));
     let container = instance["containers"][0]["id"].as_str().expect("an id");
-    let found = places(&needle, &host.podman, container);
+    let found = places(&needle, &host.engine, container);
     assert!(found.is_empty(), "{found:?}");
 
     let taken = host.devbox(&["create", "--name", "box"], "");
@@ -116,7 +116,7 @@ fn what_is_in_it_outlives_its_stops_and_its_secrets_are_drawn_anew() {
     assert_eq!(host.inside("box", "echo $GITHUB_TOKEN; cat ~/file file"), "a new one\nkept\nkept\n");
 
     // Whatever else ends it, its files stay.
-    host.podman.call(&["kill", &format!("{}-box", id(&devbox))]).ok();
+    host.engine.call(&["kill", &format!("{}-box", id(&devbox))]).ok();
     wait_until("it is seen", || host.status("box") == "SUSPENDED");
     host.devbox(&["start", "box"], "").ok();
     assert_eq!(host.inside("box", "cat file"), "kept\n");
@@ -176,7 +176,7 @@ fn a_repository_is_there_before_anything_runs() {
 fn who_may_not_inject_a_secret_gets_it_by_no_devbox() {
     let host = Host::for_devboxes();
     let (own, other) = (host.cli().add("alpha"), host.cli().add("beta"));
-    let path = host.podman.site().folder().join("token.json").display().to_string();
+    let path = host.engine.site().folder().join("token.json").display().to_string();
     let all = "compute/instance:*:create,describe,list,update,exec,destroy";
     let own_grant = format!("vault/object:{own}:inject");
     let args = ["token", "create", "--name", "caller", "--token_file", &path, "--grant", all, "--grant", &own_grant];

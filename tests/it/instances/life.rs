@@ -6,6 +6,7 @@ use super::{Host, IMAGE, Json, id, printing};
 use crate::canary::places;
 use crate::support::process::wait_until;
 use crate::support::search::Needle;
+use crate::support::terminal::Terminal;
 
 #[test]
 fn a_request_becomes_a_container_that_alone_has_the_value() {
@@ -22,7 +23,7 @@ fn a_request_becomes_a_container_that_alone_has_the_value() {
     let described = host.describe(&instance_id);
     assert_eq!(described["containers"][0]["name"], "web");
     let container = described["containers"][0]["id"].as_str().expect("an id");
-    let found = places(&needle, &host.podman, container);
+    let found = places(&needle, &host.engine, container);
     assert!(found.is_empty(), "{found:?}");
     assert!(!needle.search_processes(|_| true).is_empty(), "the container has it");
     let listed = host.cli().run(&["instance", "list"], b"").ok().out();
@@ -95,6 +96,11 @@ fn what_cannot_be_started_says_why() {
     host.wait_for_status(&failed, "ERROR");
     let error = host.cli().run(&["instance", "wait", &failed], b"").err();
     assert!(error.contains("not-there"), "{error}");
+    // On a terminal one sees how far the fetching is, before its end.
+    let command = host.cli().command(&["run", "--image", "localhost/not-there", "--wait"]);
+    let shown = Terminal::start(&command).close().shown;
+    let [told, ended] = ["Trying to pull localhost/not-there", "ERROR"].map(|text| shown.find(text).expect(&shown));
+    assert!(told < ended, "{shown}");
     let command = json!({"name": "x", "image_ref": IMAGE, "args": ["no-such-program"]});
     let refused = host.create(&command, &["--wait"]);
     assert_eq!(refused.code(), 1);

@@ -7,7 +7,7 @@ use crate::support::process::Ran;
 
 /// A token with these grants, in a file.
 pub(super) fn token(host: &Host, grants: &[&str]) -> String {
-    let folder = crate::support::engine::Engine::site(&host.podman).folder();
+    let folder = crate::support::engine::Engine::site(&host.engine).folder();
     let tokens = std::fs::read_dir(folder).expect("a folder").count();
     let path = folder.join(format!("token{tokens}.json")).display().to_string();
     let name = format!("caller {tokens}");
@@ -45,10 +45,10 @@ fn who_may_not_inject_a_secret_gets_it_by_no_field() {
     }
     assert_eq!(host.containers(), [""; 0], "nothing was made");
     // An image may bring the reference along.
-    let built = host.podman.call(&["create", "--name", "base", "--env", &format!("STOLEN={reference}"), IMAGE, "true"]);
+    let built = host.engine.call(&["create", "--name", "base", "--env", &format!("STOLEN={reference}"), IMAGE, "true"]);
     built.ok();
-    host.podman.call(&["commit", "base", "localhost/thief"]).ok();
-    host.podman.call(&["rm", "base"]).ok();
+    host.engine.call(&["commit", "base", "localhost/thief"]).ok();
+    host.engine.call(&["rm", "base"]).ok();
     let thief =
         json!({"name": "web", "image_ref": "localhost/thief", "args": ["sh", "-c", "echo $STOLEN; sleep 1000"]});
     let ran = create_as(&host, &token, &thief);

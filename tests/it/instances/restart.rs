@@ -22,7 +22,7 @@ fn a_daemon_that_was_killed_finds_its_instances_again() {
     let soon = id(&host.run(&soon));
     host.daemon.kill();
     // One that nobody knows, as a daemon leaves it that is killed before it could say what it made.
-    let vault = host.podman.call(&[
+    let vault = host.engine.call(&[
         "inspect",
         "--format",
         "{{index .Config.Labels \"dev.ampoule.vault\"}}",
@@ -30,7 +30,7 @@ fn a_daemon_that_was_killed_finds_its_instances_again() {
     ]);
     let vault = vault.ok().out();
     let labels = [format!("dev.ampoule.vault={}", vault.trim()), "dev.ampoule.instance=inst-orphan".to_owned()];
-    host.podman
+    host.engine
         .call(&[
             "create",
             "--name",
@@ -101,7 +101,7 @@ impl Rounds {
 
     #[track_caller]
     fn nothing_is_on_disk(&self) {
-        let found = self.needle.search(self.host.podman.site().folder());
+        let found = self.needle.search(self.host.engine.site().folder());
         assert!(found.is_empty(), "{found:?}");
     }
 }

@@ -37,7 +37,7 @@ impl Network {
         let config = format!("listen: {listen}\n{settings}\n");
         fs::write(folder.path().join("ampoule.yaml"), config).expect("ampoule.yaml");
         let mut daemon = Daemon::stopped(folder.path());
-        init(&daemon, names, &[]).ok();
+        make_certificate(&daemon, names, &[]).ok();
         daemon.launch();
         daemon.wait_ready();
         let addresses = daemon.addresses();
@@ -47,7 +47,7 @@ impl Network {
 
     /// A new certificate by the same authority.
     pub(crate) fn renew(&self, names: &[&str]) -> Ran {
-        init(&self.daemon, names, &["--renew"])
+        make_certificate(&self.daemon, names, &["--renew"])
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -96,7 +96,8 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).expect("connected")
 }
 
-fn init(daemon: &Daemon, names: &[&str], args: &[&str]) -> Ran {
+/// A certificate for these names, by an authority of the daemon's own.
+pub(crate) fn make_certificate(daemon: &Daemon, names: &[&str], args: &[&str]) -> Ran {
     let mut command = Command::new(programs::ampoule());
     command.args(["tls", "init"]).args(args).args(names.iter().flat_map(|name| ["--name", name]));
     process::run(command.env_clear().env("AMPOULE_STATE_DIR", daemon.state()), b"")

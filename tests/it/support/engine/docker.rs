@@ -31,7 +31,7 @@ impl Docker {
             "data-root": site.folder().join("data"),
             "exec-root": site.folder().join("exec"),
             "pidfile": site.folder().join("docker.pid"),
-            "hosts": [format!("unix://{}", site.folder().join("docker.sock").display())],
+            "hosts": [address(&site)],
             "bridge": "none",
             "iptables": false,
             "cgroup-parent": site.cgroup.0,
@@ -80,9 +80,13 @@ impl Docker {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(programs::system("docker", "docker.io"));
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", self.site.folder());
-        let socket = format!("unix://{}", self.site.folder().join("docker.sock").display());
-        command.args(["--host", &socket]).args(args).current_dir(self.site.folder());
+        command.args(["--host", &self.address()]).args(args).current_dir(self.site.folder());
         command
+    }
+
+    /// Where dockerd listens.
+    pub(crate) fn address(&self) -> String {
+        address(&self.site)
     }
 
     /// `docker run` or `docker create` with these options.
@@ -102,6 +106,10 @@ impl Docker {
         }
         self.site.realm.run(docker.arg(IMAGE).args(&request.args))
     }
+}
+
+fn address(site: &Site) -> String {
+    format!("unix://{}", site.folder().join("docker.sock").display())
 }
 
 impl Engine for Docker {
