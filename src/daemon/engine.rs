@@ -48,8 +48,8 @@ pub(super) fn start(settings: &InstanceSettings) -> Result<Waiting, Error> {
     Ok(Waiting { child: command.spawn().map_err(failed)?, kind, program })
 }
 
-fn find(named: Option<EngineName>, programs: &[PathBuf]) -> Result<(Kind, PathBuf), Error> {
-    let kinds = match named {
+fn find(engine: Option<EngineName>, programs: &[PathBuf]) -> Result<(Kind, PathBuf), Error> {
+    let kinds = match engine {
         Some(EngineName::Podman) => vec![Kind::Podman],
         Some(EngineName::Docker) => vec![Kind::Docker],
         None => vec![Kind::Podman, Kind::Docker],

@@ -166,7 +166,7 @@ impl Invocation {
             if value.contains(['\n', '\r']) {
                 self.words(&["--env", &format!("{name}={value}")]);
             } else {
-                file.push_str(&format!("{name}={value}\n"));
+                file.extend([name, "=", value, "\n"]);
             }
         }
         if !file.is_empty() {

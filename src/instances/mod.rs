@@ -123,8 +123,8 @@ impl Instances {
         containers: Vec<ContainerSpec>,
     ) -> Result<Vec<Member>, Error> {
         let names: Vec<String> = containers.iter().map(|spec| spec.name.to_string()).collect();
-        let named = containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
-        let instance = self.vault().permit_instance(principal, Action::CreateInstance, id, None, named).await?;
+        let secrets = containers.iter().flat_map(|spec| plan::named(&spec.env)).collect();
+        let instance = self.vault().permit_instance(principal, Action::CreateInstance, id, None, secrets).await?;
         running(&instance)?;
         if instance.devbox.is_some() {
             return Err(Error::Invalid(format!("instance {id} is a devbox, which has one container and no other")));
@@ -236,6 +236,7 @@ fn container_id(instance: &Instance, name: &str) -> Result<String, Error> {
     })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn failed(error: EngineError) -> Error {
     Error::Instance(InstanceRefusal::Engine(error.to_string()))
 }

@@ -76,7 +76,7 @@ impl Vault {
                 }
                 if let Some(new) = new {
                     match vault.store_instance_token(tx, &principal, &instance, new)? {
-                        Ok(token) => instance.token = Some(token),
+                        Ok(id) => instance.token = Some(id),
                         Err(error) => {
                             tx.append(&made(Outcome::Denied))?;
                             return Ok(Err(error));
@@ -317,13 +317,16 @@ impl Target {
     }
 }
 
+/// Where secrets are named that can't be had, and why not.
+type Refusals = Vec<(String, Refusal)>;
+
 /// The secrets that can't be had, and the entries that tell of them. That they may be injected is not yet an injection: that
 /// is recorded when it happens.
 fn refused(
     tx: &mut (impl ReadTx + ?Sized),
     principal: &Principal,
     named: &[Named],
-) -> Result<(Vec<(String, Refusal)>, Vec<Entry>), StoreError> {
+) -> Result<(Refusals, Vec<Entry>), StoreError> {
     let (mut refused, mut entries) = (Vec::new(), Vec::new());
     for Named { place, variable, reference } in named {
         let asked = load::Asked { principal, action: Action::Inject, id: &reference.object };

@@ -17,7 +17,7 @@ fn session(name: &str) {
     let daemon = Daemon::start(folder.path());
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).expect("folder");
-    for name in ["ampoule", "nsc"] {
+    for name in ["ampoule", "nsc", "devbox"] {
         symlink(programs::ampoule(), bin.join(name)).expect("link");
     }
     let env = vec![

@@ -63,6 +63,7 @@ fn podman_finds_the_hook_where_it_is_installed() {
     let path = Path::new(hook["hook"]["path"].as_str().expect("a path"));
     assert_eq!(path, folder.path().join("bin/ampoule-hook"));
     assert_eq!(fs::read_link(path).expect("a link"), Path::new("ampoule-shim"));
+    assert_eq!(fs::read_link(folder.path().join("bin/devbox")).expect("a link"), Path::new("ampoule"));
     let podman = Podman::new(Site::new(temporary_folder(), Kind::Runc, None));
     let asking = Request::new(&["true"]).env("A", "ampoule://sec_abc");
     let run = |hooks: &Path| podman.launch(&["--hooks-dir", hooks.to_str().expect("UTF-8"), "run", "--rm"], &asking);

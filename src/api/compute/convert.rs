@@ -63,14 +63,13 @@ pub(super) fn metadata(instance: &Instance) -> InstanceMetadata {
 pub(in crate::api) fn status(status: Status) -> WireStatus {
     match status {
         Status::Pending => WireStatus::PENDING,
-        Status::Creating => WireStatus::CREATING,
+        // Clients know no other word for what is on its way again.
+        Status::Creating | Status::Resuming => WireStatus::CREATING,
         Status::Running => WireStatus::RUNNING,
         Status::Destroying => WireStatus::DESTROYING,
         Status::Destroyed => WireStatus::DESTROYED,
         Status::Suspending => WireStatus::SUSPENDING,
         Status::Suspended => WireStatus::SUSPENDED,
-        // Clients know no other word for what is on its way.
-        Status::Resuming => WireStatus::CREATING,
         Status::Error => WireStatus::ERROR,
     }
 }

@@ -90,6 +90,7 @@ struct Container {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are those of the wire")]
 struct Port {
     container_port: i32,
     exported_port: i32,

@@ -49,6 +49,7 @@ impl Devbox {
 
 impl DevboxName {
     /// This name with a random end, as `name_prefix` asks for.
+    #[must_use]
     pub fn with_end(&self, random: [u8; 6]) -> Self {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
         let end = random.map(|bits| char::from(ALPHABET[usize::from(bits % 32)]));

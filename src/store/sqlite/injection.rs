@@ -122,7 +122,7 @@ impl Noted {
             if injection.holds.is_empty() {
                 injection.actor = told.actor()?;
                 let How { container_id: id, bundle, engine, image, runtime, pid, .. } = told.attributes;
-                injection.container = Container { id, bundle, engine, image, runtime, pid, ..injection.container };
+                injection.container = Container { id, bundle, engine, image, pid, runtime, ..injection.container };
             }
             injection.holds.push(held);
         }

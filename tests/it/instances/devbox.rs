@@ -2,6 +2,8 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ if [ "$1" != clone ]; then
 fi
 for folder; do :; done
 mkdir "$folder"
+case "$*" in *endless*) touch /tmp/cloning; exec sleep 1000 ;; esac
 for word; do
     case $word in
     credential.*) sh -c "${word#*=!} get" | while read -r line; do echo "${#line}"; done >"$folder/lengths" ;;
@@ -159,6 +162,20 @@ fn a_repository_is_there_before_anything_runs() {
     assert_eq!(host.volumes(), [""; 0]);
     host.devbox(&["expire", &name, "--force"], "").ok();
 
+    // One that is still being made can be given up.
+    let cli = host.cli();
+    let making = thread::spawn(move || {
+        let endless = "https://example.com/endless";
+        cli.run(&["devbox", "create", "--name", "box", "--image", "builtin:git", "--checkout", endless], b"")
+    });
+    wait_until("it is cloned", || {
+        let of_box = host.containers().into_iter().find(|name| name.ends_with("-box"));
+        of_box.is_some_and(|name| host.engine.call(&["exec", &name, "test", "-e", "/tmp/cloning"]).status.success())
+    });
+    host.devbox(&["expire", "box", "--force"], "").ok();
+    let made = making.join().expect("it ends");
+    assert!(made.code() == 1 && made.err().contains("expired"), "{}", made.err());
+
     for (args, told) in [
         (&["--image", "builtin:git", "--checkout", "https://example.com/absent"][..], "fatal: repository not found"),
         (&["--checkout", "https://example.com/app"], "the image has no git"),
@@ -214,4 +231,25 @@ fn who_may_not_inject_a_secret_gets_it_by_no_devbox() {
         host.destroy(&id(&made));
     }
     host.devbox(&["expire", "theirs", "--force"], "").ok();
+}
+
+#[test]
+fn a_daemon_that_is_killed_leaves_it_running_or_stopped() {
+    let mut host = Host::for_devboxes();
+    host.devbox(&["create", "--name", "box"], "").ok();
+    host.inside("box", "echo kept >file");
+    for (round, command) in ["stop", "start", "stop", "start", "stop", "start"].into_iter().enumerate() {
+        let cli = host.cli();
+        let under_way = thread::spawn(move || cli.run(&["devbox", command, "box"], b""));
+        // Each round a little further on its way.
+        thread::sleep(Duration::from_millis(40 * u64::try_from(round).expect("few")));
+        host.daemon.kill();
+        under_way.join().expect("it ends");
+        host.launch();
+        wait_until("it is decided", || ["RUNNING", "SUSPENDED"].iter().any(|status| host.status("box") == *status));
+    }
+    host.devbox(&["start", "box"], "").ok();
+    assert_eq!(host.inside("box", "cat file"), "kept\n");
+    host.devbox(&["expire", "box", "--force"], "").ok();
+    assert_eq!((host.containers(), host.volumes()), (vec![], vec![]));
 }

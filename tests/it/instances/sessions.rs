@@ -84,7 +84,7 @@ fn who_hangs_up_leaves_nothing_running() {
         let script = format!("trap '' HUP; sleep {seconds}; true");
         let args = [&["instance", "exec"], options, &[&instance, "--", "sh", "-c", &script]].concat();
         let mut command = host.cli().command(&args);
-        let job = crate::support::process::Job::start(&mut command, &[b'x'; 500_000], std::process::Command::spawn);
+        let job = crate::support::process::Job::start(&mut command, &vec![b'x'; 500_000], std::process::Command::spawn);
         wait_until("the command runs", || runs(seconds));
         drop(job);
         wait_until("the command is gone", || !runs(seconds));
