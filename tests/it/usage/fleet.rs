@@ -21,7 +21,7 @@ use crate::support::rig::temporary_folder;
 type Holding = (String, String, String, String);
 
 /// How many containers there are of each engine at first, and how many come with each rotation.
-const FIRST: usize = 8;
+const FIRST: usize = 10;
 const NEW: usize = 2;
 
 struct Fleet {
