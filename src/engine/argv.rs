@@ -204,6 +204,14 @@ fn mark() -> Result<String, String> {
     Ok(format!("{:016x}", u64::from_be_bytes(random)))
 }
 
+fn mount_texts(mount: &Mount) -> Vec<&String> {
+    match mount {
+        Mount::Host { source, target, .. } => vec![source, target],
+        Mount::Volume { name, target } => vec![name, target],
+        Mount::Memory { target } => vec![target],
+    }
+}
+
 fn mount_option(mount: &Mount) -> (&'static str, String) {
     match mount {
         Mount::Host { source, target, readonly } => {
@@ -236,6 +244,20 @@ impl Limits {
                 return refused(&format!("the device {path}"), "allow_devices");
             }
         }
+        for text in container
+            .mounts
+            .iter()
+            .flat_map(mount_texts)
+            .chain(container.state.iter())
+            .chain(container.engine_socket.iter())
+        {
+            // It would be an option of its own.
+            if !text.chars().all(|c| !c.is_control() && !",:\"\\".contains(c)) {
+                return Err(format!(
+                    "the mount {text:?} is not allowed: it has a comma, a colon, a quotation mark or a backslash"
+                ));
+            }
+        }
         for mount in &container.mounts {
             if let Mount::Host { source, .. } = mount
                 && !is_below(source, &self.host_mounts)
@@ -259,7 +281,8 @@ impl Limits {
 fn is_below(path: &str, allowed: &[std::path::PathBuf]) -> bool {
     let path = Path::new(path);
     let plain = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
-    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // What can't be followed from here may lead anywhere for the engine.
+    let Ok(real) = std::fs::canonicalize(path) else { return false };
     plain
         && allowed.iter().any(|folder| {
             let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
@@ -333,6 +356,25 @@ mod tests {
         for (named, container) in cases {
             let error = setup(Kind::Podman).invocation(&Job::Create(Box::new(container))).expect_err(named);
             assert!(error.contains(named) && error.contains("instances."), "{error}");
+        }
+    }
+
+    /// An image's HOME becomes the target of a mount.
+    #[test]
+    fn a_mount_brings_no_options_along() {
+        for text in ["/root,volume-opt=device=/", "/a:exec", "/a\n", "/a\"b", "/a\\b"] {
+            let text = text.to_owned();
+            for mount in [
+                Mount::Volume { name: "home".to_owned(), target: text.clone() },
+                Mount::Volume { name: text.clone(), target: "/a".to_owned() },
+                Mount::Memory { target: text.clone() },
+                Mount::Host { source: text.clone(), target: "/a".to_owned(), readonly: false },
+            ] {
+                let container = NewContainer { mounts: vec![mount], ..container() };
+                let limits = Limits { host_mounts: vec!["/".into()], ..Limits::default() };
+                let refused = limits.check(&container).expect_err("refused");
+                assert!(refused.contains("the mount"), "{refused}");
+            }
         }
     }
 

@@ -14,6 +14,8 @@ use super::{Found, Job, Kind, Window};
 
 /// The longest error message of an engine that is kept.
 const MOST_WORDS: usize = 4000;
+/// How much of a job's output is kept, about, in bytes.
+const MOST_OUTPUT: usize = 16 << 20;
 
 /// An engine that jobs can be given to.
 #[derive(Clone, Debug)]
@@ -75,8 +77,8 @@ impl Engine {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         loop {
             match session.next().await? {
-                Frame::Stdout(data) => stdout.extend(data),
-                Frame::Stderr(data) => stderr.extend(data),
+                Frame::Stdout(data) => keep(&mut stdout, data),
+                Frame::Stderr(data) => keep(&mut stderr, data),
                 Frame::Exit(code) => return Ok(Finished { code, stdout, stderr }),
                 Frame::Stdin(_) | Frame::Resize(_) | Frame::Refused(_) => {}
             }
@@ -161,6 +163,13 @@ impl EngineError {
     /// That of a program that ended with this code, by what it said last.
     pub fn failed(kind: Kind, code: i32, stderr: &[u8]) -> Self {
         Self::Failed { engine: kind.as_str(), code, words: words(stderr) }
+    }
+}
+
+/// What is beyond the limit is left out: a container may print without end.
+fn keep(all: &mut Vec<u8>, data: Vec<u8>) {
+    if all.len() < MOST_OUTPUT {
+        all.extend(data);
     }
 }
 

@@ -9,6 +9,8 @@ use crate::vault::{Error, InstanceRefusal};
 
 /// How many of a container's last lines are told when it fails.
 const LAST_LINES: u32 = 20;
+/// And how many bytes of these.
+const LAST_BYTES: usize = 8 << 10;
 
 impl Instances {
     /// Makes and starts everything; whatever goes wrong is what the instance then says of itself.
@@ -156,7 +158,7 @@ impl Instances {
         let job = Job::Logs { id: container.to_owned(), follow: false, last: Some(LAST_LINES) };
         let Ok(finished) = host.engine.finish(&job).await else { return message };
         let printed = [finished.stdout, finished.stderr].concat();
-        let printed = String::from_utf8_lossy(&printed);
+        let printed = String::from_utf8_lossy(&printed[printed.len().saturating_sub(LAST_BYTES)..]);
         if printed.trim().is_empty() { message } else { format!("{message}\nits last lines:\n{}", printed.trim_end()) }
     }
 

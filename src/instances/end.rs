@@ -81,7 +81,8 @@ impl Instances {
 
     /// An instance that can't do what it is for: its containers are stopped, and kept for their logs.
     pub(super) async fn fail(&self, id: &InstanceId, reason: String) {
-        tracing::warn!(instance = id.as_str(), reason, "an instance failed");
+        // Below the first line may stand what a container printed.
+        tracing::warn!(instance = id.as_str(), reason = reason.lines().next(), "an instance failed");
         let changed = self
             .change(id, None, move |instance, _| {
                 if !matches!(instance.status, Status::Destroying | Status::Destroyed) {

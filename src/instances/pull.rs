@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::{Instances, failed};
-use crate::domain::InstanceId;
+use crate::domain::{InstanceId, Status};
 use crate::engine::{EngineError, Frame, Job};
 use crate::vault::{Error, InstanceRefusal};
 
@@ -28,8 +28,19 @@ impl Instances {
         let engine = &self.host()?.engine;
         let mut session = engine.start(&Job::Pull(image.to_owned())).await.map_err(failed)?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut changes = self.changes();
         let code = loop {
-            let (all, data) = match session.next().await.map_err(failed)? {
+            let frame = tokio::select! {
+                frame = session.next() => frame.map_err(failed)?,
+                _ = changes.changed() => {
+                    let instance = self.look(id).await?;
+                    if matches!(instance.status, Status::Destroying | Status::Destroyed | Status::Error) {
+                        return Err(super::state(&instance, "its images are not fetched any more"));
+                    }
+                    continue;
+                }
+            };
+            let (all, data) = match frame {
                 Frame::Stdout(data) => (&mut stdout, data),
                 Frame::Stderr(data) => (&mut stderr, data),
                 Frame::Exit(code) => break code,

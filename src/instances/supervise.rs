@@ -92,21 +92,21 @@ impl Instances {
             let is_late = instance.deadline.is_some_and(|deadline| deadline <= now);
             match instance.status {
                 // Somebody is at it, or could not: then it is tried again.
+                Status::Destroying if self.turn(&instance.id).try_lock().is_err() => None,
                 Status::Destroying => Some((instance, None, String::new())),
                 _ if is_late => Some((instance, Some(Action::DestroyInstance), "its deadline has passed".to_owned())),
                 _ => None,
             }
         });
-        let ends = over.map(|(instance, action, reason)| async move {
-            if let Err(error) = self.end(&instance.id, action, reason).await {
-                tracing::warn!(
-                    instance = instance.id.as_str(),
-                    error = error.to_string(),
-                    "an instance can't be ended"
-                );
-            }
-        });
-        futures_util::future::join_all(ends).await;
+        for (instance, action, reason) in over {
+            let (this, id) = (self.clone(), instance.id.clone());
+            // One that takes its time, or hangs, must not keep the others waiting.
+            tokio::spawn(async move {
+                if let Err(error) = this.end(&id, action, reason).await {
+                    tracing::warn!(instance = id.as_str(), error = error.to_string(), "an instance can't be ended");
+                }
+            });
+        }
         let found = host.engine.containers(None).await.map_err(super::failed)?;
         let known: HashMap<&str, &Found> = found.iter().map(|found| (found.id.as_str(), found)).collect();
         for instance in living.iter().filter(|instance| instance.status == Status::Running) {

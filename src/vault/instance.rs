@@ -35,6 +35,8 @@ pub struct InstancePage {
 
 /// The most instances of one page.
 const MOST: usize = 500;
+/// The longest reason in the log, in characters.
+const LONGEST_REASON: usize = 255;
 /// How many rows are looked at together.
 const AT_ONCE: u32 = 200;
 
@@ -162,7 +164,8 @@ impl Vault {
                     }
                 }
                 let mut entry = entry(principal.caller(), action, id.map(Subject::Instance), outcome);
-                entry.attributes.reason = reason;
+                // Who may not do it must not be able to fill the log.
+                entry.attributes.reason = reason.filter(|_| outcome != Outcome::Denied).as_deref().and_then(in_short);
                 tx.append(&entry)?;
                 Ok(result)
             })
@@ -279,7 +282,7 @@ impl Vault {
                     if let Some(action) = action {
                         let caller = Caller { identity: Identity::Daemon, request: RequestId::new(0) };
                         let mut entry = entry(&caller, action, Some(Subject::Instance(id)), Outcome::Ok);
-                        entry.attributes.reason = Some(after.reason.clone()).filter(|reason| !reason.is_empty());
+                        entry.attributes.reason = in_short(&after.reason);
                         tx.append(&entry)?;
                     }
                 }
@@ -288,6 +291,12 @@ impl Vault {
             .await?;
         Ok(changed)
     }
+}
+
+/// A reason as the log keeps it: below its first line may stand what a container printed.
+fn in_short(reason: &str) -> Option<String> {
+    let line = reason.lines().next().unwrap_or_default();
+    Some(line.chars().take(LONGEST_REASON).collect()).filter(|line: &String| !line.is_empty())
 }
 
 /// What somebody asks about.

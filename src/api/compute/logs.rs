@@ -71,8 +71,10 @@ impl ObservabilityService for LogApi {
             loop {
                 let frame = session.next().await.map_err(|error| ConnectError::unavailable(error.to_string()))?;
                 let is_end = matches!(frame, Frame::Exit(_));
+                let before = block.lines.len();
                 block.lines.extend(lines.take(frame));
-                bytes += block.lines.last().map_or(0, |line| line.content.len());
+                // A line costs something, however short.
+                bytes += block.lines[before..].iter().map(|line| line.content.len() + 64).sum::<usize>();
                 if bytes > MOST_BYTES {
                     return Err(ConnectError::resource_exhausted(
                         "there are more than 16 MiB of lines: call StreamInstanceLogs",

@@ -134,7 +134,12 @@ impl Instances {
         let printed = engine.run(&Job::ImageConfig(image.to_owned())).await.map_err(failed)?;
         let config: Option<plan::ImageConfig> = serde_json::from_str(&printed)
             .map_err(|error| failed(EngineError::Answer { engine: engine.kind().as_str(), error }))?;
-        Ok(config.unwrap_or_default().home())
+        let home = config.unwrap_or_default().home();
+        // Whoever made the image may have made it for what else a mount could be told.
+        let parsed = home.parse::<ContainerPath>();
+        let refused = |fault| InstanceRefusal::Engine(format!("the home directory that image {image} names: {fault}"));
+        parsed.map_err(|fault| Error::Instance(refused(fault)))?;
+        Ok(home)
     }
 
     /// Clones the repository, if there is one. Until that is done nothing else runs in the container; it is given up when
