@@ -56,9 +56,7 @@ impl Agent {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let failed = |error| AgentError { socket: socket.clone(), error };
         let runtime = runtime.map_err(failed)?;
-        let worked = runtime.block_on(self.serve());
-        let _ = fs::remove_file(&socket);
-        worked.map_err(failed)
+        runtime.block_on(self.serve()).map_err(failed)
     }
 
     async fn serve(self) -> io::Result<()> {
@@ -82,6 +80,8 @@ impl Agent {
                 jobs.spawn(async move { attend(connection, &setup).await });
             }
         }
+        // At once: later it is the next agent's.
+        let _ = fs::remove_file(&self.socket);
         // The daemon's side of them is closed, and they see to it that commands in containers end.
         let _ = timeout(PARTING, async { while jobs.join_next().await.is_some() {} }).await;
         Ok(())
@@ -124,7 +124,8 @@ fn spawn(setup: &Setup, call: &Invocation) -> io::Result<(Child, Option<Ours>)> 
     Ok((child, terminal.map(|terminal| terminal.into_ours(client)).transpose()?))
 }
 
-/// Passes everything on until the program has ended, or whoever asked has gone: then the program is ended.
+/// Passes everything on until the program has ended, or whoever asked has gone: then the program is ended, unless it is to
+/// be seen through.
 async fn relay(
     (mut child, terminal): (Child, Option<Ours>),
     mut call: Invocation,
@@ -170,18 +171,20 @@ async fn pass_on(
     let mut gone = std::pin::pin!(feed(&mut reader, input));
     loop {
         tokio::select! {
-            frame = frames.recv() => match frame {
-                Some(frame) => frame.write(writer).await?,
-                None => break,
+            frame = frames.recv() => match (frame, call.is_seen_through) {
+                (Some(frame), false) => frame.write(writer).await?,
+                // Nobody may listen any more.
+                (Some(frame), true) => drop(frame.write(writer).await),
+                (None, _) => break,
             },
-            () = &mut gone => return Ok(None),
+            () = &mut gone, if !call.is_seen_through => return Ok(None),
             // Fails if nobody listens any more. What comes from there doesn't tell while the program takes no input.
-            () = sleep(PROBE) => Frame::Stdout(Vec::new()).write(writer).await?,
+            () = sleep(PROBE), if !call.is_seen_through => Frame::Stdout(Vec::new()).write(writer).await?,
         }
     }
     tokio::select! {
         status = child.wait() => status.map(Some),
-        () = &mut gone => Ok(None),
+        () = &mut gone, if !call.is_seen_through => Ok(None),
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Invocation {
     pub(super) terminal: Option<Window>,
     /// What the command in the container is found by, if it is to end when whoever asked has gone.
     pub(super) mark: Option<String>,
+    /// Whether the program goes on to its end though whoever asked has gone. An engine that is killed while it starts a
+    /// container leaves one that it can't start any more.
+    pub(super) is_seen_through: bool,
 }
 
 impl Setup {
@@ -32,6 +35,7 @@ impl Setup {
             interactive: false,
             terminal: None,
             mark: None,
+            is_seen_through: matches!(job, Job::Start(_) | Job::Stop { .. } | Job::Remove(_)),
         };
         let filter = format!("label={VAULT_LABEL}={}", self.vault);
         match job {

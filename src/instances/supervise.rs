@@ -109,14 +109,15 @@ impl Instances {
         }
         let found = host.engine.containers(None).await.map_err(super::failed)?;
         let known: HashMap<&str, &Found> = found.iter().map(|found| (found.id.as_str(), found)).collect();
-        for instance in living.iter().filter(|instance| instance.status == Status::Running) {
+        let settled = [Status::Running, Status::Suspended];
+        for instance in living.iter().filter(|instance| settled.contains(&instance.status)) {
             self.look_at(instance, &known).await?;
         }
         self.sweep(host, &found, now).await?;
         Ok(living.iter().filter_map(|instance| instance.deadline).filter(|deadline| *deadline > now).min())
     }
 
-    /// Whether one that runs still does.
+    /// Whether one that runs still does, and one that is stopped still doesn't.
     async fn look_at(&self, instance: &Instance, known: &HashMap<&str, &Found>) -> Result<(), Error> {
         let turn = self.turn(&instance.id);
         // Somebody is working on it: what was found may be older than that.
@@ -128,6 +129,13 @@ impl Instances {
         for member in &instance.members {
             let Some(id) = &member.id else { continue };
             let condition = known.get(id.as_str()).map(|found| found.condition);
+            if instance.status == Status::Suspended {
+                // The start of an earlier daemon, which was seen through after it was given up.
+                if condition == Some(Condition::Running) {
+                    self.settle(&instance.id, instance.reason.clone()).await?;
+                }
+                continue;
+            }
             let ended = match condition {
                 Some(Condition::Running) => continue,
                 Some(Condition::Exited(code)) => format!("container {} has ended with exit code {code}", member.name),
