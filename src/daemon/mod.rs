@@ -98,7 +98,14 @@ fn serve(settings: &Settings) -> Result<(), Error> {
             notify(sd_notify::NotifyState::Stopping);
         };
         let instances = Instances::new(vault.clone(), host);
-        let unfinished = instances.remember().await.map_err(failed)?;
+        let unfinished = match instances.remember().await {
+            // A damaged page is told to whoever asks for what is on it; nothing is started here that could.
+            Err(error) if settings.instances.is_none() => {
+                tracing::warn!(error = error.to_string(), "the instances of an earlier daemon can't be read");
+                Vec::new()
+            }
+            remembered => remembered.map_err(failed)?,
+        };
         let supervisor = tokio::spawn({
             let instances = instances.clone();
             async move { instances.supervise(unfinished).await }
