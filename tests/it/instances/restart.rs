@@ -65,7 +65,7 @@ struct Rounds {
     secret: String,
 }
 
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 25;
 /// What an instance takes to be made here, about, and what one takes to be ended.
 const WORK: Duration = Duration::from_millis(900);
 
