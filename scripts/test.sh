@@ -21,7 +21,7 @@ mkdir -p "$target/engines"
 failed=""
 cargo test --locked --workspace --test it -- --logfile "$target/engines/debian12.log" || failed="here"
 host=$(rustc --version --verbose | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
-engines="injection:: refusal:: canary:: hook:: transparency:: runtime_install:: exec:: files:: rootless::"
+engines="injection:: refusal:: canary:: hook:: transparency:: race:: daemon_away:: bad_bundle:: crash_phases:: runtime_install:: exec:: files:: rootless::"
 # shellcheck disable=SC2086
 env "CARGO_TARGET_${host}_RUNNER=scripts/debian13.sh" cargo test --locked --workspace --test it -- \
     --logfile "$target/engines/debian13.log" $engines || failed="$failed on Debian 13"
