@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use crate::id::{EnvName, InvalidId, InvalidVersion, ObjectId, Version, excerpt};
 
+pub use container::CONTAINER_FIELDS;
 pub use error::{Fault, RequestError};
 pub use file::{FILES, FileName, FilePath, FileRequest, InvalidFileName, InvalidFilePath, parse_files};
 

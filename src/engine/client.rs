@@ -42,7 +42,7 @@ pub struct Input {
 }
 
 /// A job that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Finished {
     /// The program's exit code.
     pub code: i32,

@@ -1,6 +1,6 @@
 //! How daemon and agent talk: one connection for each job, on it a line of JSON, then frames both ways.
 
-use std::io;
+use std::{fmt, io};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::job::Window;
 
 /// A piece of a job's input, output or end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Frame {
     /// For the program's standard input; empty at its end.
     Stdin(Vec<u8>),
@@ -22,6 +22,14 @@ pub enum Frame {
     Refused(String),
     /// For the program's terminal: its size.
     Resize(Window),
+}
+
+/// What is typed and printed is not shown.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, data) = self.parts();
+        f.debug_struct("Frame").field("kind", &kind).field("bytes", &data.len()).finish()
+    }
 }
 
 /// How many bytes stand before a block: its kind, and its length.

@@ -39,7 +39,9 @@ pub struct Limits {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Without `Debug`: the environments of containers and commands are in it.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
     /// Tell the engine's version.
@@ -124,7 +126,7 @@ pub struct Window {
 }
 
 /// A container to make.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct NewContainer {
     /// The instance.
     pub instance: String,

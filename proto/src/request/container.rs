@@ -4,11 +4,12 @@ use super::json::Node;
 use super::{Asked, Fault, RequestError, Source, source_of_value};
 use crate::id::EnvName;
 
-/// The fields of `ContainerRequest` that don't concern the environment, as the wire names them.
-const OTHER_FIELDS: [&str; 11] = [
+/// The fields of `ContainerRequest`, as the wire names them.
+pub const CONTAINER_FIELDS: [&str; 13] = [
     "name",
     "image_ref",
     "args",
+    "environment",
     "docker_sock_path",
     "nsc_state_path",
     "export_ports",
@@ -17,6 +18,7 @@ const OTHER_FIELDS: [&str; 11] = [
     "privileged",
     "volumes",
     "workload_type",
+    "env_vars",
 ];
 
 /// A whole `ContainerRequest`, of which `environment` and `env_vars` apply.
@@ -27,7 +29,8 @@ pub(super) fn request(asked: &mut Asked, node: &Node<'_>) -> Result<(), RequestE
         match snake_case(&key).as_str() {
             "environment" => once(&mut environment, value)?,
             "env_vars" => once(&mut env_vars, value)?,
-            field if OTHER_FIELDS.contains(&field) => {}
+            // The others don't concern the environment.
+            field if CONTAINER_FIELDS.contains(&field) => {}
             _ => return Err(Fault::UnknownKey.at(value.path())),
         }
     }

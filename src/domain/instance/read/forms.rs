@@ -1,5 +1,7 @@
 //! The fields of each message, and of those that Namespace has beyond them, what is to be done in their place.
 
+use ampoule_proto::request::CONTAINER_FIELDS;
+
 use crate::domain::submitted::{Form, Strangers};
 
 /// What only the body of a `CreateInstance` has, in both spellings.
@@ -99,21 +101,7 @@ pub(super) const SHAPE: Form = Form {
 pub(super) const LABEL: Form = Form { fields: &["name", "value"], refused: &[], strangers: Strangers::Warned };
 
 pub(super) const CONTAINER: Form = Form {
-    fields: &[
-        "name",
-        "image_ref",
-        "args",
-        "environment",
-        "docker_sock_path",
-        "nsc_state_path",
-        "export_ports",
-        "network",
-        "experimental",
-        "privileged",
-        "volumes",
-        "workload_type",
-        "env_vars",
-    ],
+    fields: &CONTAINER_FIELDS,
     refused: &[
         ("host_mount", IN_EXPERIMENTAL),
         ("cap_add", IN_EXPERIMENTAL),
