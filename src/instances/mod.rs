@@ -20,9 +20,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::authz::{Action, Principal};
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Variable};
-use crate::domain::{Instance, InstanceId, LabelFilter, Member, Status, Timestamp};
+use crate::domain::{Instance, InstanceId, Member, Status, Timestamp};
 use crate::engine::{Engine, EngineError, Limits, Window};
-use crate::vault::{Error, InstancePage, InstanceRefusal, Vault};
+use crate::vault::{Error, InstancePage, InstanceQuery, InstanceRefusal, Vault};
 
 pub use devbox::Images;
 pub use plan::volume_name;
@@ -150,16 +150,8 @@ impl Instances {
     }
 
     /// The instances that match and may be described, newest first.
-    pub async fn list(
-        &self,
-        principal: &Principal,
-        filter: LabelFilter,
-        ended_too: bool,
-        since: Option<Timestamp>,
-        before: Option<InstanceId>,
-        most: usize,
-    ) -> Result<InstancePage, Error> {
-        self.vault().list_instances(principal, filter, ended_too, since, before, most).await
+    pub async fn list(&self, principal: &Principal, query: InstanceQuery) -> Result<InstancePage, Error> {
+        self.vault().list_instances(principal, query).await
     }
 
     /// What is known of an instance.

@@ -25,6 +25,21 @@ pub struct Named {
     pub reference: SecretReference,
 }
 
+/// Which instances are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceQuery {
+    /// Only those with these labels.
+    pub filter: LabelFilter,
+    /// Those that have ended, too.
+    pub ended_too: bool,
+    /// Only those that were made then or later.
+    pub since: Option<Timestamp>,
+    /// Only those before this one.
+    pub before: Option<InstanceId>,
+    /// How many; 0 is as many as may be.
+    pub most: usize,
+}
+
 /// A page of instances.
 pub struct InstancePage {
     /// Newest first.
@@ -174,15 +189,8 @@ impl Vault {
     }
 
     /// The instances that match and may be described, newest first.
-    pub async fn list_instances(
-        &self,
-        principal: &Principal,
-        filter: LabelFilter,
-        ended_too: bool,
-        since: Option<Timestamp>,
-        before: Option<InstanceId>,
-        most: usize,
-    ) -> Result<InstancePage, Error> {
+    pub async fn list_instances(&self, principal: &Principal, query: InstanceQuery) -> Result<InstancePage, Error> {
+        let InstanceQuery { filter, ended_too, since, before, most } = query;
         let grant = self.permit(principal, Action::ListInstances, Resource::Some).await?;
         let most = if most == 0 { MOST } else { most.min(MOST) };
         let asked = principal.clone();

@@ -28,7 +28,7 @@ pub use create::NewObject;
 pub use describe::{Described, Disclosure};
 pub use error::{Error, Refusal};
 pub use forward::Forwarded;
-pub use instance::{InstancePage, InstanceRefusal, Named};
+pub use instance::{InstancePage, InstanceQuery, InstanceRefusal, Named};
 pub use keys::{Keys, NewKeys};
 pub use log::LogPage;
 pub use overview::{KeyFacts, Listed, LogState, ObjectPage, Search};

@@ -22,7 +22,7 @@ use super::stopping::Stopping;
 use super::{error::connect_error, principal};
 use crate::domain::{Instance, InstanceId, Status, Timestamp};
 use crate::instances::Instances;
-use crate::vault::Error;
+use crate::vault::{Error, InstanceQuery};
 use convert::{container, described, metadata};
 
 pub(super) use commands::{CommandApi, command};
@@ -162,14 +162,14 @@ impl ComputeService for ComputeApi {
         let most = usize::try_from(request.max_entries);
         let most = most.map_err(|_| ConnectError::invalid_argument("max_entries is negative"))?;
         let since = request.not_older_than.as_option().map(|wire| time("not_older_than", wire)).transpose()?;
-        let page = self.instances.list(
-            &principal,
-            filter(request.label_filter)?,
-            request.include_complete_runs,
+        let query = InstanceQuery {
+            filter: filter(request.label_filter)?,
+            ended_too: request.include_complete_runs,
             since,
-            optional("pagination_cursor", cursor)?,
+            before: optional("pagination_cursor", cursor)?,
             most,
-        );
+        };
+        let page = self.instances.list(&principal, query);
         let page = page.await.map_err(|error| connect_error(&error))?;
         Response::ok(ListInstancesResponse {
             instances: page.instances.iter().map(metadata).collect(),

@@ -13,9 +13,9 @@ use super::super::frame::Frame;
 use super::super::text::{self, When, encoded, short};
 use super::super::visit::Fields;
 use crate::authz::{Action, Resource};
-use crate::domain::{Instance, InstanceId, LabelFilter, Status, Timestamp};
+use crate::domain::{Instance, InstanceId, Status, Timestamp};
 use crate::engine::{Frame as EngineFrame, Session};
-use crate::vault::{Error, InstanceRefusal};
+use crate::vault::{Error, InstanceQuery, InstanceRefusal};
 
 const ROWS: usize = 50;
 /// How much of what containers printed is on the page itself, in bytes.
@@ -96,7 +96,8 @@ pub(in crate::dashboard) async fn list(desk: &Desk<'_>) -> Result<Answer, Fault>
     let before: Option<InstanceId> = fields.get("before").parse().ok();
     let is_first = before.is_none();
     let instances = &desk.dashboard.instances;
-    let found = instances.list(&desk.principal, LabelFilter::default(), ended_too, None, before, ROWS).await?;
+    let query = InstanceQuery { ended_too, before, most: ROWS, ..InstanceQuery::default() };
+    let found = instances.list(&desk.principal, query).await?;
     let next = found.next.map(|id| {
         let show = if ended_too { "all" } else { "" };
         format!("/ui/instances?{}", encoded(&[("before", id.as_str()), ("show", show)]))
