@@ -89,5 +89,12 @@ fn repository(cursor: &Cursor<'_>) -> Option<Repository> {
     let url = fields.need("url", "a repository needs a url: add it").and_then(Cursor::parse::<RepositoryUrl>);
     let reference = fields.get("ref").and_then(Cursor::parse::<GitRef>);
     let credentials = fields.get("credentials").and_then(environment::reference);
-    Some(Repository { url: url?, reference, credentials })
+    let url = url?;
+    if let Some(cursor) = fields.get("credentials")
+        && url.as_str().starts_with("http://")
+    {
+        cursor.mistake("they would be sent in the clear: write the url with https:// or ssh://");
+        return None;
+    }
+    Some(Repository { url, reference, credentials })
 }
