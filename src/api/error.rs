@@ -48,6 +48,7 @@ fn instance_code(refusal: &InstanceRefusal) -> ErrorCode {
         InstanceRefusal::NameTaken { .. } => ErrorCode::AlreadyExists,
         InstanceRefusal::State { .. } | InstanceRefusal::Engine(_) => ErrorCode::FailedPrecondition,
         InstanceRefusal::NoToken => ErrorCode::PermissionDenied,
+        InstanceRefusal::Busy { .. } => ErrorCode::ResourceExhausted,
         InstanceRefusal::Off => ErrorCode::Unimplemented,
     }
 }

@@ -29,6 +29,11 @@ impl Stop {
     }
 }
 
+/// What a caller is told whose token has ended.
+pub(super) fn counts_no_more() -> ConnectError {
+    ConnectError::unauthenticated("the token that this was begun with counts no more")
+}
+
 impl Stopping {
     /// Ready when the daemon has been stopping for so long; what callers are told then.
     pub(super) fn since(&self, patience: Duration) -> impl Future<Output = ConnectError> + Send + use<> {
@@ -41,13 +46,21 @@ impl Stopping {
         }
     }
 
-    /// What is sent, as a stream that ends so long after the daemon has begun to stop.
+    /// What is sent, as a stream that ends so long after the daemon has begun to stop, and once whoever it is for has
+    /// `ended` to be somebody.
     pub(super) fn stream<T: Send + 'static>(
         &self,
         receiver: mpsc::Receiver<Result<T, ConnectError>>,
         patience: Duration,
+        ended: impl Future<Output = ()> + Send + 'static,
     ) -> ServiceStream<T> {
-        let stopped: Pin<Box<dyn Future<Output = ConnectError> + Send>> = Box::pin(self.since(patience));
+        let stopped = self.since(patience);
+        let stopped: Pin<Box<dyn Future<Output = ConnectError> + Send>> = Box::pin(async move {
+            tokio::select! {
+                error = stopped => error,
+                () = ended => counts_no_more(),
+            }
+        });
         Box::pin(unfold(Some((receiver, stopped)), |state| async move {
             let (mut receiver, mut stopped) = state?;
             tokio::select! {

@@ -169,6 +169,8 @@ pub struct Attributes {
     pub token: Option<TokenFacts>,
     /// What a command was run or an instance ended for.
     pub reason: Option<String>,
+    /// The container of an instance that something was done in, by its name there.
+    pub member: Option<String>,
 }
 
 /// What the log keeps of a new token.
@@ -327,6 +329,9 @@ impl Serialize for Written<'_> {
         }
         if let Some(reason) = &self.attributes.reason {
             map.serialize_entry("reason", reason)?;
+        }
+        if let Some(member) = &self.attributes.member {
+            map.serialize_entry("container", member)?;
         }
         if let Some(container) = &self.attributes.container {
             let texts = [

@@ -142,6 +142,12 @@ fn aligned<const N: usize>(headings: [&str; N], rows: &[[String; N]], colour: bo
     [heading].into_iter().chain(body).map(|line| line + "\n").collect()
 }
 
+/// A field whose text may have several lines: each is one of its own, and the first alone has the name.
+pub(super) fn paragraph<'a>(name: &'a str, text: &str) -> Vec<(&'a str, String)> {
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    names.zip(text.lines().map(str::to_owned)).collect()
+}
+
 /// Text that somebody else wrote, without what a terminal would obey.
 pub(super) fn visible(text: &str) -> String {
     let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };

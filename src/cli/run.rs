@@ -30,8 +30,8 @@ pub(super) struct Run {
     /// A variable from a secret; may be repeated
     #[arg(long = "secret", value_name = "NAME=ID")]
     secrets: Vec<String>,
-    /// A port of the container to reach on this host; may be repeated
-    #[arg(short, long = "publish", value_name = "PORT")]
+    /// A port of the container to reach on this host, at the address that `describe` says; may be repeated
+    #[arg(short, long = "publish", value_name = "PORT", value_parser = port)]
     publish: Vec<u16>,
     /// Processors and memory, such as 4x8: four, and 8 GB
     #[arg(long = "machine_type", alias = "machine-type", value_name = "CPUxGB")]
@@ -90,6 +90,8 @@ impl Run {
     fn request(self) -> Result<CreateInstanceRequest, CliError> {
         let mut env_vars = self.env.iter().map(|text| variable(text)).collect::<Result<Vec<_>, _>>()?;
         env_vars.extend(self.secrets.iter().map(|text| secret(text)).collect::<Result<Vec<_>, _>>()?);
+        // What it is listed as: nobody knows an instance by its id.
+        let documented_purpose = self.image.clone();
         let port = |port: &u16| ContainerPort { container_port: i32::from(*port), ..ContainerPort::default() };
         let container = ContainerRequest {
             name: self.name,
@@ -111,12 +113,20 @@ impl Run {
         let label = |label: &Label| WireLabel { name: label.name().to_owned(), value: label.value().to_owned() };
         Ok(CreateInstanceRequest {
             shape: shape.into(),
+            documented_purpose,
             labels: self.labels.iter().map(label).collect(),
             deadline: deadline.map_or_else(MessageField::none, MessageField::some),
             containers: vec![container],
             ..CreateInstanceRequest::default()
         })
     }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let number = text.parse::<u16>().ok().filter(|number| *number != 0);
+    number.ok_or_else(|| {
+        "expected a port of the container, from 1 to 65535; its port on this host is chosen for it".to_owned()
+    })
 }
 
 /// `NAME=VALUE` of a flag.

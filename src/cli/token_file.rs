@@ -65,6 +65,17 @@ impl NewTokenFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
+    /// The same where nothing must be there yet: what is there may be the token that somebody calls with.
+    pub(super) fn prepare_new(path: &Path) -> Result<Self, CliError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(CliError::Program {
+                reason: format!("{} is there already", path.display()),
+                remedy: "Name another file, or remove this one first: a token in it can't be had again.".to_owned(),
+            });
+        }
+        Self::prepare(path)
+    }
+
     /// Writes it; where it is.
     pub(super) fn write(mut self, token: &str) -> Result<PathBuf, CliError> {
         let failed = |error| CliError::Write { path: self.path.clone(), error };

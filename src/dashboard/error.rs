@@ -88,6 +88,7 @@ fn of_vault(error: &Error) -> (StatusCode, &'static str) {
             | InstanceRefusal::State { .. }
             | InstanceRefusal::Engine(_)
             | InstanceRefusal::NoToken
+            | InstanceRefusal::Busy { .. }
             | InstanceRefusal::Off,
         ) => CONFLICT,
         Error::Token(TokenRefusal::CallerEnded) | Error::Unauthenticated => {

@@ -1,7 +1,5 @@
 //! Command lines of podman and docker, which agree in most words.
 
-use std::path::{Component, Path};
-
 use super::hangup::MARK;
 use super::job::{Job, Limits, Mount, NewContainer, Setup, Window};
 use super::{INSTANCE_LABEL, Kind, NAME_LABEL};
@@ -208,14 +206,6 @@ fn mark() -> Result<String, String> {
     Ok(format!("{:016x}", u64::from_be_bytes(random)))
 }
 
-fn mount_texts(mount: &Mount) -> Vec<&String> {
-    match mount {
-        Mount::Host { source, target, .. } => vec![source, target],
-        Mount::Volume { name, target } => vec![name, target],
-        Mount::Memory { target } => vec![target],
-    }
-}
-
 fn mount_option(mount: &Mount) -> (&'static str, String) {
     match mount {
         Mount::Host { source, target, readonly } => {
@@ -226,72 +216,6 @@ fn mount_option(mount: &Mount) -> (&'static str, String) {
         // What is built there shall run: engines forbid that unless it is said.
         Mount::Memory { target } => ("--tmpfs", format!("{target}:exec,mode=1777")),
     }
-}
-
-impl Limits {
-    /// What the settings don't allow, by the request's own words.
-    pub(crate) fn check(&self, container: &NewContainer) -> Result<(), String> {
-        let refused =
-            |what: &str, key: &str| Err(format!("{what} is not allowed here: see `instances.{key}` in the settings"));
-        if container.privileged && !self.privileged {
-            return refused("privileged", "allow_privileged");
-        }
-        if !container.cap_add.is_empty() && !self.privileged {
-            return refused("cap_add", "allow_privileged");
-        }
-        if container.host_network && !self.privileged {
-            return refused("network HOST", "allow_privileged");
-        }
-        for device in &container.devices {
-            let path = device.split(':').next().unwrap_or_default();
-            if !is_below(path, &self.devices) {
-                return refused(&format!("the device {path}"), "allow_devices");
-            }
-        }
-        for text in container
-            .mounts
-            .iter()
-            .flat_map(mount_texts)
-            .chain(container.state.iter())
-            .chain(container.engine_socket.iter())
-        {
-            // It would be an option of its own.
-            if !text.chars().all(|c| !c.is_control() && !",:\"\\".contains(c)) {
-                return Err(format!(
-                    "the mount {text:?} is not allowed: it has a comma, a colon, a quotation mark or a backslash"
-                ));
-            }
-        }
-        for mount in &container.mounts {
-            if let Mount::Host { source, .. } = mount
-                && !is_below(source, &self.host_mounts)
-            {
-                return refused(&format!("the host path {source}"), "allow_host_mounts");
-            }
-        }
-        if container.engine_socket.is_some() && self.engine_socket.is_none() {
-            return refused("docker_sock_path", "engine_socket");
-        }
-        // The instance names a folder there, and nothing beside or above it.
-        let names_one = !container.instance.is_empty() && !container.instance.contains(['/', '.']);
-        if container.state.is_some() && !(names_one && self.state_folder.is_some()) {
-            return refused("nsc_state_path", "state_folder");
-        }
-        Ok(())
-    }
-}
-
-/// Whether a path is one of these or below one, also when its links are followed.
-fn is_below(path: &str, allowed: &[std::path::PathBuf]) -> bool {
-    let path = Path::new(path);
-    let plain = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
-    // What can't be followed from here may lead anywhere for the engine.
-    let Ok(real) = std::fs::canonicalize(path) else { return false };
-    plain
-        && allowed.iter().any(|folder| {
-            let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
-            real.starts_with(folder)
-        })
 }
 
 #[cfg(test)]
@@ -361,37 +285,5 @@ mod tests {
             let error = setup(Kind::Podman).invocation(&Job::Create(Box::new(container))).expect_err(named);
             assert!(error.contains(named) && error.contains("instances."), "{error}");
         }
-    }
-
-    /// An image's HOME becomes the target of a mount.
-    #[test]
-    fn a_mount_brings_no_options_along() {
-        for text in ["/root,volume-opt=device=/", "/a:exec", "/a\n", "/a\"b", "/a\\b"] {
-            let text = text.to_owned();
-            for mount in [
-                Mount::Volume { name: "home".to_owned(), target: text.clone() },
-                Mount::Volume { name: text.clone(), target: "/a".to_owned() },
-                Mount::Memory { target: text.clone() },
-                Mount::Host { source: text.clone(), target: "/a".to_owned(), readonly: false },
-            ] {
-                let container = NewContainer { mounts: vec![mount], ..container() };
-                let limits = Limits { host_mounts: vec!["/".into()], ..Limits::default() };
-                let refused = limits.check(&container).expect_err("refused");
-                assert!(refused.contains("the mount"), "{refused}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_path_is_below_what_it_leads_to() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (inside, link) = (folder.path().join("inside"), folder.path().join("inside/link"));
-        std::fs::create_dir(&inside).and_then(|()| std::os::unix::fs::symlink("/etc", &link)).expect("a link");
-        let allowed = [inside.clone()];
-        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-        assert!(is_below(&text(&inside), &allowed));
-        assert!(!is_below(&text(&link), &allowed));
-        assert!(!is_below(&format!("{}/../x", text(&inside)), &allowed));
-        assert!(!is_below("relative", &allowed));
     }
 }

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::frame::{Frame, write_job};
 use super::{Found, Job, Kind, Window};
@@ -28,6 +29,8 @@ pub struct Engine {
 pub struct Session {
     output: Output,
     input: Input,
+    /// Its place among those that there may be.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// What comes of a job.
@@ -68,7 +71,7 @@ impl Engine {
         let stream = UnixStream::connect(&*self.socket).await?;
         let (reader, mut writer) = stream.into_split();
         write_job(job, &mut writer).await?;
-        Ok(Session { output: Output { reader, buffer: BytesMut::new() }, input: Input { writer } })
+        Ok(Session { output: Output { reader, buffer: BytesMut::new() }, input: Input { writer }, _place: None })
     }
 
     /// Runs a job to its end, whatever that is.
@@ -118,6 +121,12 @@ impl Engine {
 }
 
 impl Session {
+    /// The same, which has this place as long as it is under way.
+    #[must_use]
+    pub fn in_place(self, place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Some(place), ..self }
+    }
+
     /// The next frame; the last is [`Frame::Exit`]. Nothing is lost if it is not waited for to the end.
     pub async fn next(&mut self) -> Result<Frame, EngineError> {
         self.output.next().await

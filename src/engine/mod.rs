@@ -10,6 +10,7 @@ mod frame;
 mod hangup;
 mod inspect;
 mod job;
+mod limits;
 mod terminal;
 
 pub use agent::{Agent, AgentError};

@@ -1,6 +1,6 @@
 //! From a request to containers that run.
 
-use super::{Instances, failed, plan};
+use super::{Instances, failed, plan, running};
 use crate::authz::BearerToken;
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Shape};
 use crate::domain::{Instance, InstanceId, Reference, Status};
@@ -49,6 +49,13 @@ impl Instances {
     pub(super) async fn add_to(&self, instance: Instance, specs: Vec<ContainerSpec>) -> Result<Instance, Error> {
         let turn = self.turn(&instance.id);
         let _mine = turn.lock().await;
+        // Another of these may have come before it.
+        let instance = self.look(&instance.id).await?;
+        running(&instance)?;
+        if let Some(taken) = specs.iter().find(|spec| instance.members.iter().any(|m| m.name == spec.name.as_str())) {
+            let (taken, id) = (taken.name.as_str(), &instance.id);
+            return Err(Error::Invalid(format!("there is a container {taken:?} in instance {id} already")));
+        }
         let members: Vec<_> = specs.iter().map(plan::member).collect();
         let shape = Shape { virtual_cpu: instance.cpus, memory_megabytes: instance.memory, machine_arch: None };
         let request = InstanceRequest {

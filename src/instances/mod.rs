@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::authz::{Action, Principal};
 use crate::domain::instance::{ContainerSpec, InstanceRequest, Variable};
@@ -28,6 +28,9 @@ pub use devbox::Images;
 pub use plan::volume_name;
 pub use sessions::{Place, Upload};
 pub use state::StateFolder;
+
+/// Commands, copies and logs at once, of all callers together.
+const MOST_SESSIONS: usize = 512;
 
 /// How the daemon starts containers.
 #[derive(Clone)]
@@ -63,6 +66,8 @@ struct Inner {
     progress: Mutex<HashMap<InstanceId, String>>,
     /// Wakes the supervisor.
     wake: Notify,
+    /// For what goes on between callers and containers: each has a process of the engine's.
+    places: Arc<Semaphore>,
     /// One at a time works on an instance's containers.
     locks: Mutex<HashMap<InstanceId, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -88,8 +93,16 @@ pub struct Exec {
 impl Instances {
     /// The instances of this vault; without an engine there can't be any.
     pub fn new(vault: Vault, host: Option<Host>) -> Self {
-        let (changes, wake, locks) = (watch::Sender::new(()), Notify::new(), Mutex::default());
-        Self { inner: Arc::new(Inner { vault, host, changes, progress: Mutex::default(), wake, locks }) }
+        let inner = Inner {
+            vault,
+            host,
+            changes: watch::Sender::new(()),
+            progress: Mutex::default(),
+            wake: Notify::new(),
+            places: Arc::new(Semaphore::new(MOST_SESSIONS)),
+            locks: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     fn host(&self) -> Result<&Host, Error> {
@@ -129,18 +142,14 @@ impl Instances {
         if instance.devbox.is_some() {
             return Err(Error::Invalid(format!("instance {id} is a devbox, which has one container and no other")));
         }
-        let host = self.host()?;
+        plan::check_containers(&containers, self.host()?)?;
         for spec in &containers {
-            plan::check_container(spec, host)?;
             // It would be given what the instance's maker may do, which is not for whoever may add to it.
             if spec.nsc_state_path.is_some() {
                 let name = &spec.name;
                 let reason = "is for containers that CreateInstance makes: name it there";
                 return Err(Error::Invalid(format!("container {name}: nsc_state_path {reason}")));
             }
-        }
-        if let Some(taken) = names.iter().find(|name| !instance.member(name).is_none_or(|_| name.is_empty())) {
-            return Err(Error::Invalid(format!("there is a container {taken:?} in instance {id} already")));
         }
         let this = self.clone();
         let added = tokio::spawn(async move { this.add_to(instance, containers).await });

@@ -8,6 +8,7 @@ use crate::authz::Principal;
 use crate::domain::instance::{
     ContainerSpec, InstanceRequest, MachineArch, Network, Protocol, Variable, VolumeSpec, Workload,
 };
+use crate::domain::submitted::Mistakes;
 use crate::domain::{ActorId, Exported, Instance, InstanceId, Member, Status, Timestamp};
 use crate::engine::{Mount, NewContainer, Port};
 use crate::seal::KeyError;
@@ -16,29 +17,48 @@ use crate::vault::{Error, Named};
 /// By it clients find a token file that is not where they look first.
 const TOKEN_VARIABLE: &str = "NSC_TOKEN_FILE";
 
-/// What only the host can say of a request.
+/// What only the host can say of a request: all of it at once.
 pub(super) fn check(request: &InstanceRequest, host: &Host, now: Timestamp) -> Result<(), Error> {
+    let mut faults = Vec::new();
     if request.deadline.is_some_and(|deadline| deadline <= now) {
-        return Err(Error::Invalid("deadline: it has passed already: leave it out, or name a later one".to_owned()));
+        faults.push(("deadline".to_owned(), "it has passed already: leave it out, or name a later one".to_owned()));
     }
-    if let Ok(arch) = std::env::consts::ARCH.parse::<MachineArch>() {
-        request.check_host(arch).map_err(|mistakes| Error::Invalid(mistakes.to_string()))?;
+    if let Ok(arch) = std::env::consts::ARCH.parse::<MachineArch>()
+        && let Err(mistakes) = request.check_host(arch)
+    {
+        faults.extend(mistakes.iter().map(|mistake| (mistake.path().to_owned(), mistake.reason().to_owned())));
     }
     if let Some(cpus) = request.shape.virtual_cpu.filter(|cpus| *cpus > host.cpus) {
         let most = host.cpus;
-        return Err(Error::Invalid(format!("shape.virtual_cpu: {cpus} are more than this host's {most}")));
+        faults.push(("shape.virtual_cpu".to_owned(), format!("{cpus} are more than this host's {most}")));
     }
-    request.containers.iter().try_for_each(|spec| check_container(spec, host))
+    faults.extend(faults_of(&request.containers, host));
+    refuse(faults)
 }
 
-pub(super) fn check_container(spec: &ContainerSpec, host: &Host) -> Result<(), Error> {
-    let container = container(InstanceId::PREFIX, &request_of_none(), spec);
-    let refused = |reason| Error::Invalid(format!("container {}: {reason}", spec.name));
-    if let (Some(_), Err(reason)) = (&spec.nsc_state_path, &host.state) {
-        let remedy = "name a folder on one by `instances.state_folder` in the settings";
-        return Err(refused(format!("nsc_state_path: {reason}, and a token may not be on a disk: {remedy}")));
+/// The same of containers alone.
+pub(super) fn check_containers(specs: &[ContainerSpec], host: &Host) -> Result<(), Error> {
+    refuse(faults_of(specs, host))
+}
+
+fn refuse(faults: Vec<(String, String)>) -> Result<(), Error> {
+    Mistakes::of(faults).map_or(Ok(()), |mistakes| Err(Error::Invalid(mistakes.to_string())))
+}
+
+fn faults_of(specs: &[ContainerSpec], host: &Host) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (place, spec) in specs.iter().enumerate() {
+        let container = container(InstanceId::PREFIX, &request_of_none(), spec);
+        let mut found = host.limits.faults(&container);
+        if let (Some(_), Err(reason)) = (&spec.nsc_state_path, &host.state) {
+            found.retain(|(path, _)| path != "nsc_state_path");
+            let remedy = "name a folder on one by `instances.state_folder` in the settings";
+            let reason = format!("{reason}, and a token may not be on a disk: {remedy}");
+            found.push(("nsc_state_path".to_owned(), reason));
+        }
+        faults.extend(found.into_iter().map(|(path, reason)| (format!("containers[{place}].{path}"), reason)));
     }
-    host.limits.check(&container).map_err(refused)
+    faults
 }
 
 fn request_of_none() -> InstanceRequest {

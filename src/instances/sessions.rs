@@ -1,9 +1,13 @@
 //! What goes on between a caller and a container.
 
-use super::{Exec, Instances, container_id, failed, plan, running};
-use crate::authz::{Action, Principal};
-use crate::domain::InstanceId;
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Exec, Instances, MOST_SESSIONS, container_id, failed, plan, running, state};
+use crate::authz::Principal;
 use crate::domain::instance::FilePath;
+use crate::domain::{InstanceId, Status};
 use crate::engine::{Engine, Frame, Job, Session};
 use crate::vault::{Error, InstanceRefusal};
 
@@ -31,9 +35,10 @@ impl Instances {
         let named = plan::named(&exec.env);
         let references = named.iter().map(|named| named.reference.clone()).collect();
         let program = exec.command.first().cloned();
-        let instance = self.vault().permit_instance(principal, Action::ExecInstance, id, program, named).await?;
+        let container = exec.container.clone();
+        let instance = self.vault().permit_session(principal, id, container, program, named).await?;
         running(&instance)?;
-        let host = self.host()?;
+        let (host, place) = (self.host()?, self.place()?);
         let container = container_id(&instance, &exec.container)?;
         self.vault().allow(&container, references);
         let mut env = plan::environment(&exec.env);
@@ -43,7 +48,18 @@ impl Instances {
         });
         let Exec { command, cwd, stdin, detach, .. } = exec;
         let job = Job::Exec { id: container, command, env, cwd, stdin, terminal, detach };
-        host.engine.start(&job).await.map_err(failed)
+        Ok(host.engine.start(&job).await.map_err(failed)?.in_place(place))
+    }
+
+    /// Ready when a caller is to be given nothing more: its token counts no more.
+    pub fn until_ended(&self, principal: &Principal) -> impl Future<Output = ()> + Send + use<> {
+        self.vault().until_ended(principal)
+    }
+
+    /// A place, for whoever has been found to be allowed something.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.inner.places).try_acquire_owned();
+        place.map_err(|_| Error::Instance(InstanceRefusal::Busy { most: MOST_SESSIONS }))
     }
 
     /// What the containers print: each one's name, and the job that tells it.
@@ -53,13 +69,20 @@ impl Instances {
         id: &InstanceId,
         follow: bool,
     ) -> Result<Vec<(String, Session)>, Error> {
-        let instance = self.describe(principal, id).await?;
+        let mut instance = self.describe(principal, id).await?;
         let engine = &self.host()?.engine;
+        if matches!(instance.status, Status::Destroyed | Status::Destroying) {
+            let found = engine.inspect(instance.container_ids()).await.map_err(failed)?;
+            instance.members.retain(|member| found.iter().any(|found| member.id.as_ref() == Some(&found.id)));
+            if instance.members.is_empty() {
+                return Err(state(&instance, "its containers are gone, and what they printed with them"));
+            }
+        }
         let mut sessions = Vec::new();
         for member in &instance.members {
             if let Some(id) = member.id.clone() {
-                let job = Job::Logs { id, follow, last: None };
-                sessions.push((member.name.clone(), engine.start(&job).await.map_err(failed)?));
+                let (job, place) = (Job::Logs { id, follow, last: None }, self.place()?);
+                sessions.push((member.name.clone(), engine.start(&job).await.map_err(failed)?.in_place(place)));
             }
         }
         Ok(sessions)
@@ -68,6 +91,7 @@ impl Instances {
     /// Begins to put files into a container.
     pub async fn upload(&self, principal: &Principal, id: &InstanceId, place: Place) -> Result<Upload, Error> {
         let (engine, container, path) = self.files(principal, id, place, "upload").await?;
+        let place = self.place()?;
         let is_named = is_folder(&engine, &container, &path).await?;
         let folder = if is_named { path.as_str() } else { path.rsplit_once('/').map_or("/", |(folder, _)| folder) };
         let folder = if folder.is_empty() { "/" } else { folder }.to_owned();
@@ -76,13 +100,15 @@ impl Instances {
             return Err(Error::Instance(InstanceRefusal::Engine(reason)));
         }
         let job = Job::CopyIn { id: container, path: folder.clone() };
-        Ok(Upload { session: engine.start(&job).await.map_err(failed)?, folder, is_named })
+        let session = engine.start(&job).await.map_err(failed)?.in_place(place);
+        Ok(Upload { session, folder, is_named })
     }
 
     /// Begins to get files out of a container.
     pub async fn download(&self, principal: &Principal, id: &InstanceId, place: Place) -> Result<Session, Error> {
         let (engine, container, path) = self.files(principal, id, place, "download").await?;
-        engine.start(&Job::CopyOut { id: container, path }).await.map_err(failed)
+        let place = self.place()?;
+        Ok(engine.start(&Job::CopyOut { id: container, path }).await.map_err(failed)?.in_place(place))
     }
 
     /// A container whose files the caller may work with: what its commands may see, and change, they can too.
@@ -95,7 +121,8 @@ impl Instances {
     ) -> Result<(Engine, String, String), Error> {
         let path = place.path.as_str().to_owned();
         let reason = Some(format!("{what} {path}"));
-        let instance = self.vault().permit_instance(principal, Action::ExecInstance, id, reason, Vec::new()).await?;
+        let container = place.container.clone();
+        let instance = self.vault().permit_session(principal, id, container, reason, Vec::new()).await?;
         running(&instance)?;
         Ok((self.host()?.engine.clone(), container_id(&instance, &place.container)?, path))
     }

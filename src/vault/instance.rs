@@ -127,7 +127,20 @@ impl Vault {
         reason: Option<String>,
         named: Vec<Named>,
     ) -> Result<Instance, Error> {
-        self.permit_target(principal, action, Target::Id(id.clone()), reason, move |_| named).await
+        self.permit_target(principal, action, Target::Id(id.clone()), reason, None, move |_| named).await
+    }
+
+    /// An instance in whose container, of this name, the caller may work. The attempt is recorded with the container.
+    pub async fn permit_session(
+        &self,
+        principal: &Principal,
+        id: &InstanceId,
+        container: String,
+        reason: Option<String>,
+        named: Vec<Named>,
+    ) -> Result<Instance, Error> {
+        let (action, target) = (Action::ExecInstance, Target::Id(id.clone()));
+        self.permit_target(principal, action, target, reason, Some(container), move |_| named).await
     }
 
     /// The same of the devbox of this name, for which it may need these secrets.
@@ -142,7 +155,7 @@ impl Vault {
     where
         F: FnOnce(&Instance) -> Vec<Named> + Send + 'static,
     {
-        self.permit_target(principal, action, Target::Devbox(name.clone()), reason, named).await
+        self.permit_target(principal, action, Target::Devbox(name.clone()), reason, None, named).await
     }
 
     async fn permit_target<F>(
@@ -151,6 +164,7 @@ impl Vault {
         action: Action,
         target: Target,
         reason: Option<String>,
+        container: Option<String>,
         named: F,
     ) -> Result<Instance, Error>
     where
@@ -169,7 +183,9 @@ impl Vault {
                     (Ok(_), None) => (Outcome::Unknown, unknown()),
                     (Ok(_), Some(instance)) => (Outcome::Ok, Ok(instance)),
                 };
+                let mut member = None;
                 if let Ok(instance) = &result {
+                    member = container.and_then(|name| instance.member(&name).map(|member| member.name.clone()));
                     let (refused, entries) = refused(tx, &principal, &named(instance))?;
                     for entry in &entries {
                         tx.append(entry)?;
@@ -181,6 +197,7 @@ impl Vault {
                 let mut entry = entry(principal.caller(), action, id.map(Subject::Instance), outcome);
                 // Who may not do it must not be able to fill the log.
                 entry.attributes.reason = reason.filter(|_| outcome != Outcome::Denied).as_deref().and_then(in_short);
+                entry.attributes.member = member;
                 tx.append(&entry)?;
                 Ok(result)
             })
@@ -297,6 +314,9 @@ impl Vault {
                 Ok(Some(after))
             })
             .await?;
+        if changed.as_ref().is_some_and(|instance: &Instance| instance.token.is_some()) {
+            self.ended.send_replace(());
+        }
         Ok(changed)
     }
 }

@@ -37,6 +37,8 @@ pub use resolve::{Injected, Purpose, Reference, Resolved};
 pub use token::{MadeToken, NewToken, TokenFilter, TokenPage, TokenRefusal};
 pub use usage::{Fate, StillHeld, Usage, UsageFilter};
 
+use tokio::sync::watch;
+
 use crate::audit::{Actor, Attributes, Entry, Outcome, Subject};
 use crate::authz::{Action, Grant, Principal, Resource};
 use crate::domain::{Caller, Object, ObjectId, SecretBytes, VaultId, Version, VersionInfo};
@@ -53,6 +55,8 @@ pub struct Vault {
     last_probe: Arc<Mutex<Option<Instant>>>,
     confined: confine::Confined,
     processes: Arc<Processes>,
+    /// Told when tokens have been ended.
+    ended: Arc<watch::Sender<()>>,
 }
 
 impl Vault {
@@ -65,6 +69,7 @@ impl Vault {
             last_probe: Arc::default(),
             confined: confine::Confined::default(),
             processes: Arc::new(Processes::of_host()),
+            ended: Arc::new(watch::Sender::new(())),
         }
     }
 

@@ -9,9 +9,10 @@ use buffa::MessageField;
 use connectrpc::{ConnectError, RequestContext, Response, ServiceRequest, ServiceResult, ServiceStream};
 
 use super::super::convert::field;
-use super::super::stopping::{PATIENCE, Stopping};
+use super::super::stopping::{PATIENCE, Stopping, counts_no_more};
 use super::super::{error::connect_error, principal};
 use super::{HEARTBEAT, Sender};
+use crate::authz::Principal;
 use crate::domain::InstanceId;
 use crate::domain::instance::{self, CommandSpec};
 use crate::engine::{Frame, Session};
@@ -30,11 +31,10 @@ impl CommandApi {
         Self { instances, stopping }
     }
 
-    async fn start(&self, context: &RequestContext, request: RunCommandRequest) -> Result<Session, ConnectError> {
-        let principal = principal(context)?;
+    async fn start(&self, principal: &Principal, request: RunCommandRequest) -> Result<Session, ConnectError> {
         let id: InstanceId = field("instance_id", &request.instance_id)?;
         let exec = exec(request)?;
-        self.instances.exec(&principal, &id, exec).await.map_err(|error| connect_error(&error))
+        self.instances.exec(principal, &id, exec).await.map_err(|error| connect_error(&error))
     }
 }
 
@@ -44,10 +44,11 @@ impl CommandService for CommandApi {
         context: RequestContext,
         request: ServiceRequest<'_, RunCommandRequest>,
     ) -> ServiceResult<ServiceStream<RunCommandResponse>> {
-        let session = self.start(&context, request.to_owned_message()).await?;
+        let principal = principal(&context)?;
+        let session = self.start(&principal, request.to_owned_message()).await?;
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         tokio::spawn(tell(session, sender));
-        Response::ok(self.stopping.stream(receiver, PATIENCE))
+        Response::ok(self.stopping.stream(receiver, PATIENCE, self.instances.until_ended(&principal)))
     }
 
     async fn run_command_sync(
@@ -55,13 +56,16 @@ impl CommandService for CommandApi {
         context: RequestContext,
         request: ServiceRequest<'_, RunCommandRequest>,
     ) -> ServiceResult<RunCommandSyncResponse> {
-        let mut session = self.start(&context, request.to_owned_message()).await?;
+        let principal = principal(&context)?;
+        let mut session = self.start(&principal, request.to_owned_message()).await?;
         let mut answer = RunCommandSyncResponse::default();
         let mut stopped = std::pin::pin!(self.stopping.since(PATIENCE));
+        let mut ended = std::pin::pin!(self.instances.until_ended(&principal));
         loop {
             let frame = tokio::select! {
                 frame = session.next() => frame,
                 error = &mut stopped => return Err(error),
+                () = &mut ended => return Err(counts_no_more()),
             };
             match frame.map_err(|error| ConnectError::unavailable(error.to_string()))? {
                 Frame::Stdout(data) => answer.stdout.extend(data),

@@ -38,6 +38,7 @@ pub(super) fn described(instance: &Instance) -> DescribeInstanceResponse {
         instance_url: String::new(),
         metadata: MessageField::some(metadata(instance)),
         containers: instance.members.iter().map(container).collect(),
+        status_reason: instance.reason.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::super::convert::{field, timestamp};
 use super::super::stopping::{PATIENCE, Stopping};
 use super::super::{error::connect_error, principal};
 use super::{HEARTBEAT, Sender};
+use crate::authz::Principal;
 use crate::domain::{InstanceId, Timestamp};
 use crate::engine::{Frame, Session};
 use crate::instances::Instances;
@@ -34,13 +35,12 @@ impl LogApi {
 
     async fn sessions(
         &self,
-        context: &RequestContext,
+        principal: &Principal,
         id: &str,
         follow: bool,
     ) -> Result<Vec<(String, Session)>, ConnectError> {
-        let principal = principal(context)?;
         let id: InstanceId = field("instance_id", id)?;
-        self.instances.logs(&principal, &id, follow).await.map_err(|error| connect_error(&error))
+        self.instances.logs(principal, &id, follow).await.map_err(|error| connect_error(&error))
     }
 }
 
@@ -50,13 +50,14 @@ impl ObservabilityService for LogApi {
         context: RequestContext,
         request: ServiceRequest<'_, StreamInstanceLogsRequest>,
     ) -> ServiceResult<ServiceStream<LogBlock>> {
-        let sessions = self.sessions(&context, request.instance_id, request.follow).await?;
+        let principal = principal(&context)?;
+        let sessions = self.sessions(&principal, request.instance_id, request.follow).await?;
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         for (name, session) in sessions {
             tokio::spawn(tell(name, session, sender.clone()));
         }
         let patience = if request.follow { Duration::ZERO } else { PATIENCE };
-        Response::ok(self.stopping.stream(receiver, patience))
+        Response::ok(self.stopping.stream(receiver, patience, self.instances.until_ended(&principal)))
     }
 
     async fn fetch_instance_logs(
@@ -64,9 +65,10 @@ impl ObservabilityService for LogApi {
         context: RequestContext,
         request: ServiceRequest<'_, FetchInstanceLogsRequest>,
     ) -> ServiceResult<FetchInstanceLogsResponse> {
+        let principal = principal(&context)?;
         let mut answer = FetchInstanceLogsResponse::default();
         let mut bytes = 0;
-        for (name, mut session) in self.sessions(&context, request.instance_id, false).await? {
+        for (name, mut session) in self.sessions(&principal, request.instance_id, false).await? {
             let (mut lines, mut block) = (Lines::default(), block(&name, Vec::new()));
             loop {
                 let frame = session.next().await.map_err(|error| ConnectError::unavailable(error.to_string()))?;

@@ -72,7 +72,7 @@ impl ComputeService for ComputeApi {
                 let _ = sender.send(Err(error)).await;
             }
         });
-        Response::ok(self.stopping.stream(receiver, Duration::ZERO))
+        Response::ok(self.stopping.stream(receiver, Duration::ZERO, self.instances.until_ended(&principal)))
     }
 
     async fn wait_instance_sync(

@@ -3,7 +3,6 @@
 mod attach;
 mod copy;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ampoule_proto::messages::ampoule::v1::{
@@ -12,7 +11,7 @@ use ampoule_proto::messages::ampoule::v1::{
 use ampoule_proto::services::ampoule_v1::SessionService;
 use connectrpc::{ConnectError, InboundStream, RequestContext, Response, ServiceResult, ServiceStream};
 use futures_util::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::principal;
@@ -25,25 +24,17 @@ pub(super) const PREFIX: &str = "/ampoule.v1.SessionService/";
 /// The longest request.
 pub(super) const MOST_BYTES: usize = 256 << 10;
 
-/// Sessions at once, of all callers together: each has a process of the engine's.
-const MOST: usize = 512;
 /// How long a caller may say nothing before it is taken to be gone.
 const SILENCE: Duration = Duration::from_secs(90);
 
 pub(super) struct SessionApi {
     instances: Instances,
     stopping: Stopping,
-    places: Arc<Semaphore>,
 }
 
 impl SessionApi {
     pub(super) fn new(instances: Instances, stopping: Stopping) -> Self {
-        Self { instances, stopping, places: Arc::new(Semaphore::new(MOST)) }
-    }
-
-    fn place(&self) -> Result<OwnedSemaphorePermit, ConnectError> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        place.map_err(|_| ConnectError::resource_exhausted(format!("there are {MOST} sessions already: end some")))
+        Self { instances, stopping }
     }
 }
 
@@ -53,16 +44,13 @@ impl SessionService for SessionApi {
         context: RequestContext,
         requests: InboundStream<AttachRequest>,
     ) -> ServiceResult<ServiceStream<AttachResponse>> {
-        let (principal, place) = (principal(&context)?, self.place()?);
+        let principal = principal(&context)?;
         let mut requests = requests.map(|request| request.map(|request| request.to_owned_message())).boxed();
         let first = first(&mut requests).await?;
         let attached = attach::start(&self.instances, &principal, first).await?;
         let (sender, receiver) = mpsc::channel(4);
-        tokio::spawn(async move {
-            attached.run(requests, sender).await;
-            drop(place);
-        });
-        Response::ok(self.stopping.stream(receiver, Duration::ZERO))
+        tokio::spawn(attached.run(requests, sender));
+        Response::ok(self.stopping.stream(receiver, Duration::ZERO, self.instances.until_ended(&principal)))
     }
 
     async fn upload(
@@ -70,16 +58,13 @@ impl SessionService for SessionApi {
         context: RequestContext,
         requests: InboundStream<UploadRequest>,
     ) -> ServiceResult<ServiceStream<UploadResponse>> {
-        let (principal, place) = (principal(&context)?, self.place()?);
+        let principal = principal(&context)?;
         let mut requests = requests.map(|request| request.map(|request| request.to_owned_message())).boxed();
         let first = first(&mut requests).await?;
         let upload = copy::start_upload(&self.instances, &principal, first).await?;
         let (sender, receiver) = mpsc::channel(4);
-        tokio::spawn(async move {
-            copy::take(upload, requests, sender).await;
-            drop(place);
-        });
-        Response::ok(self.stopping.stream(receiver, PATIENCE))
+        tokio::spawn(copy::take(upload, requests, sender));
+        Response::ok(self.stopping.stream(receiver, PATIENCE, self.instances.until_ended(&principal)))
     }
 
     async fn download(
@@ -87,16 +72,13 @@ impl SessionService for SessionApi {
         context: RequestContext,
         requests: InboundStream<DownloadRequest>,
     ) -> ServiceResult<ServiceStream<DownloadResponse>> {
-        let (principal, place) = (principal(&context)?, self.place()?);
+        let principal = principal(&context)?;
         let mut requests = requests.map(|request| request.map(|request| request.to_owned_message())).boxed();
         let first = first(&mut requests).await?;
         let session = copy::start_download(&self.instances, &principal, first).await?;
         let (sender, receiver) = mpsc::channel(4);
-        tokio::spawn(async move {
-            copy::give(session, requests, sender).await;
-            drop(place);
-        });
-        Response::ok(self.stopping.stream(receiver, PATIENCE))
+        tokio::spawn(copy::give(session, requests, sender));
+        Response::ok(self.stopping.stream(receiver, PATIENCE, self.instances.until_ended(&principal)))
     }
 }
 

@@ -10,12 +10,13 @@ use ampoule_proto::messages::ampoule::v1::{
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::EnvironmentVariable;
 use buffa::MessageField;
 use buffa_types::google::protobuf::Empty;
+use clap::error::ErrorKind;
 
 use super::super::client::{Client, method};
 use super::super::instance::{secret, until_running};
 use super::super::output::OutputFlag;
 use super::super::run::variable;
-use super::super::{CliError, Context};
+use super::super::{CliError, Context, usage};
 use super::{Described, find, spec};
 use crate::domain::devbox::{DevboxImage, DevboxName, DevboxSpec, GitRef, Naming, RepositoryUrl, Size};
 use crate::domain::instance::Variable;
@@ -31,8 +32,7 @@ pub(in crate::cli) struct Create {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["name", "image", "size", "checkout", "ephemeral", "env", "secrets"],
-        required_unless_present = "name"
+        conflicts_with_all = ["name", "image", "size", "checkout", "ephemeral", "env", "secrets"]
     )]
     from: Option<PathBuf>,
     /// What the file is written in, if its name doesn't say it
@@ -71,6 +71,10 @@ pub(in crate::cli) struct Create {
 
 impl Create {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
+        if self.from.is_none() && self.name.is_none() {
+            let message = "say what it shall be: --from FILE, or --name NAME and what else it shall have";
+            usage(ErrorKind::MissingRequiredArgument, message);
+        }
         let (client, format) = (context.client()?, self.output.output);
         let request = CreateDevboxRequest { spec: MessageField::some(self.spec()?) };
         let made: Described = client.call::<_, WireDevbox>(method::CREATE_DEVBOX, &request)?.into();

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Exec {
     #[command(flatten)]
     which: Which,
     /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, last = true)]
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     command: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::client::{Client, method};
 use super::instance::{status, until_running};
-use super::output::{Format, print, print_json, time, timestamp, visible};
+use super::output::{Format, paragraph, print, print_json, time, timestamp, visible};
 use super::session::ContainerFiles;
 use super::{CliError, Context};
 use crate::domain::Timestamp;
@@ -82,7 +82,7 @@ impl FromStr for Files {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, path) = text.split_once(':').ok_or("expected NAME:PATH")?;
+        let (name, path) = text.split_once(':').ok_or("expected NAME:PATH, such as box:/workspaces")?;
         Ok(Self { name: name.parse().map_err(|error| format!("{error}"))?, path: path.to_owned() })
     }
 }
@@ -165,9 +165,7 @@ impl Described {
             ("Instance ID:", self.instance_id.clone()),
             ("Status:", self.status.to_owned()),
         ];
-        if !self.reason.is_empty() {
-            lines.push(("Reason:", self.reason.clone()));
-        }
+        lines.extend(paragraph("Reason:", &self.reason));
         lines.push(("Image:", self.image.clone()));
         let shape = format!("{} ({} CPUs, {} MB)", self.size, self.virtual_cpu, self.memory_megabytes);
         lines.push(("Size:", shape));

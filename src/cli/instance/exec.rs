@@ -13,6 +13,7 @@ use buffa::MessageField;
 use super::super::client::{Client, method};
 use super::super::session::{Attachment, attach};
 use super::super::{CliError, Context};
+use crate::domain::{EnvName, Reference};
 
 /// Run a command in a container of an instance; the exit code is the command's
 #[derive(clap::Args)]
@@ -39,7 +40,7 @@ pub(in crate::cli) struct Exec {
     #[arg(value_name = "INSTANCE")]
     instance: String,
     /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, last = true)]
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     command: Vec<String>,
 }
 
@@ -65,8 +66,19 @@ impl Exec {
 
 /// `NAME=sec_…` of a flag.
 pub(in crate::cli) fn secret(text: &str) -> Result<EnvironmentVariable, CliError> {
-    let (name, id) = text.split_once('=').ok_or_else(|| CliError::Place("--secret: expected NAME=sec_…".to_owned()))?;
-    Ok(EnvironmentVariable { name: name.to_owned(), from_secret_id: id.to_owned(), ..EnvironmentVariable::default() })
+    let refused = |reason: String| CliError::Place(format!("--secret: {reason}"));
+    let (name, id) = text.split_once('=').ok_or_else(|| refused("expected NAME=sec_…".to_owned()))?;
+    let name: EnvName = name.parse().map_err(|error| refused(format!("{error}")))?;
+    // What stands there is not repeated: it may be a value.
+    id.parse::<Reference>().map_err(|_| {
+        let name = name.as_str();
+        refused(format!("{name}: what follows the = is not the id of a secret: `ampoule vault add` stores one and says it"))
+    })?;
+    Ok(EnvironmentVariable {
+        name: name.as_str().to_owned(),
+        from_secret_id: id.to_owned(),
+        ..EnvironmentVariable::default()
+    })
 }
 
 /// Runs a command and prints what it prints.

@@ -6,6 +6,7 @@ use ampoule_proto::messages::namespace::cloud::compute::v1beta::{LogBlock, Strea
 
 use super::super::client::{Client, method};
 use super::super::{CliError, Context};
+use super::until_running;
 
 /// Show what an instance's containers printed
 #[derive(clap::Args)]
@@ -26,6 +27,10 @@ impl Logs {
 
 /// Prints what was printed on standard output there, and on standard error what was printed there.
 pub(in crate::cli) fn logs(client: &Client, instance_id: &str, follow: bool) -> Result<(), CliError> {
+    if follow {
+        // One that is still being made has printed nothing yet; what has failed or ended has printed all that it will.
+        let _ = until_running(client, instance_id, |_| {});
+    }
     let request = StreamInstanceLogsRequest { instance_id: instance_id.to_owned(), follow };
     client.stream(method::STREAM_LOGS, &request, |block: LogBlock| {
         for line in block.lines {

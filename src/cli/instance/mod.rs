@@ -14,12 +14,12 @@ use std::process::ExitCode;
 
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::instance_metadata::Status;
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{
-    AllocatedContainer, DescribeInstanceResponse, InstanceMetadata,
+    AllocatedContainer, DescribeInstanceResponse, InstanceMetadata, InstanceShape,
 };
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::output::{time, timestamp, visible};
+use super::output::{paragraph, time, timestamp, visible};
 use super::{CliError, Context};
 use crate::domain::Timestamp;
 
@@ -64,12 +64,16 @@ impl Instance {
 pub(super) struct Described {
     instance_id: String,
     status: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    status_reason: String,
     documented_purpose: String,
     created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destroyed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shape: Option<Shape>,
     labels: Vec<Label>,
     creator_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -80,6 +84,15 @@ pub(super) struct Described {
 struct Label {
     name: String,
     value: String,
+}
+
+/// What it may use of the host, where that was said.
+#[derive(Serialize)]
+struct Shape {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_cpu: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_megabytes: Option<i32>,
 }
 
 #[derive(Serialize)]
@@ -104,10 +117,12 @@ impl Described {
         Self {
             instance_id: metadata.instance_id,
             status: status(metadata.status.as_known()),
+            status_reason: String::new(),
             documented_purpose: metadata.documented_purpose,
             created_at: metadata.created_at.into_option().and_then(|at| timestamp(&at)),
             deadline: metadata.deadline.into_option().and_then(|at| timestamp(&at)),
             destroyed_at: metadata.destroyed_at.into_option().and_then(|at| timestamp(&at)),
+            shape: metadata.shape.into_option().and_then(|wire| Shape::new(&wire)),
             labels: metadata.labels.into_iter().map(label).collect(),
             creator_id: metadata.creator_id,
             containers: containers.into_iter().map(container).collect(),
@@ -117,15 +132,19 @@ impl Described {
     /// Field by field.
     pub(super) fn text(&self) -> String {
         let labels: Vec<String> = self.labels.iter().map(|label| format!("{}={}", label.name, label.value)).collect();
-        let mut lines = vec![
-            ("Instance ID:", self.instance_id.clone()),
-            ("Status:", self.status.to_owned()),
+        let mut lines =
+            vec![("Instance ID:", self.instance_id.clone()), ("Status:", self.status.to_owned())];
+        lines.extend(paragraph("Reason:", &self.status_reason));
+        lines.extend([
             ("Purpose:", self.documented_purpose.clone()),
             ("Created At:", time(self.created_at)),
             ("Deadline:", time(self.deadline)),
-        ];
+        ]);
         if self.destroyed_at.is_some() {
             lines.push(("Ended At:", time(self.destroyed_at)));
+        }
+        if let Some(shape) = &self.shape {
+            lines.push(("Shape:", shape.text()));
         }
         lines.push(("Labels:", labels.join(",")));
         for container in &self.containers {
@@ -140,12 +159,26 @@ impl Described {
     }
 }
 
+impl Shape {
+    fn new(wire: &InstanceShape) -> Option<Self> {
+        let said = |number: i32| Some(number).filter(|number| *number != 0);
+        let (virtual_cpu, memory_megabytes) = (said(wire.virtual_cpu), said(wire.memory_megabytes));
+        (virtual_cpu.is_some() || memory_megabytes.is_some()).then_some(Self { virtual_cpu, memory_megabytes })
+    }
+
+    fn text(&self) -> String {
+        let cpus = self.virtual_cpu.map(|cpus| format!("{cpus} CPUs"));
+        let memory = self.memory_megabytes.map(|memory| format!("{memory} MB"));
+        cpus.into_iter().chain(memory).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl TryFrom<DescribeInstanceResponse> for Described {
     type Error = CliError;
 
     fn try_from(wire: DescribeInstanceResponse) -> Result<Self, CliError> {
         let metadata = wire.metadata.into_option().ok_or(CliError::Answer { what: "metadata" })?;
-        Ok(Self::new(metadata, wire.containers))
+        Ok(Self { status_reason: wire.status_reason, ..Self::new(metadata, wire.containers) })
     }
 }
 

@@ -51,7 +51,7 @@ struct Made {
 impl Create {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
         let client = Client::without_token_flag(context)?;
-        let file = context.remote.token_file.as_deref().map(NewTokenFile::prepare).transpose()?;
+        let file = context.remote.token_file.as_deref().map(NewTokenFile::prepare_new).transpose()?;
         let (format, request) = (self.output.output, self.request());
         let made: CreateRevokableTokenResponse = client.call(method::CREATE_TOKEN, &request)?;
         let token = made.token.into_option().ok_or(CliError::Answer { what: "token" })?.into();

@@ -56,6 +56,12 @@ pub enum InstanceRefusal {
          leave it out, or get a grant of describe on compute/instance"
     )]
     NoToken,
+    /// As many commands, copies and logs are under way as may be.
+    #[error("there are {most} commands, copies and logs of instances under way already: end some, or wait")]
+    Busy {
+        /// How many.
+        most: usize,
+    },
     /// There is no engine.
     #[error("this daemon starts no containers: set `instances.engine` in its settings")]
     Off,

@@ -1,6 +1,8 @@
 //! Who holds the token that a request shows.
 
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::{Error, Vault};
 use super::entry;
@@ -8,6 +10,9 @@ use crate::audit::Outcome;
 use crate::authz::{Action, Principal, Resource, Rights, Token, TokenHash, TokenState};
 use crate::domain::{Caller, Identity, Origin, RequestId, Timestamp, TokenId};
 use crate::store::TokenMutation;
+
+/// How long a clock that was set meanwhile, or a token of another's making, goes unseen.
+const LOOKED_AT: Duration = Duration::from_mins(1);
 
 impl Vault {
     /// The holder of a token, with the token's rights and no others.
@@ -48,6 +53,32 @@ impl Vault {
 }
 
 impl Vault {
+    /// Ready when the token that a caller has shown counts no more; never for who has shown none.
+    pub fn until_ended(&self, principal: &Principal) -> impl Future<Output = ()> + Send + use<> {
+        let token = match &principal.caller().identity {
+            Identity::Token { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        let (vault, mut ended) = (self.clone(), self.ended.subscribe());
+        async move {
+            let Some(id) = token else { return pending().await };
+            loop {
+                let asked = id.clone();
+                let now = Timestamp::now();
+                let found = match vault.store.read(move |tx| tx.token(&asked)).await {
+                    Ok(found) => found.filter(|token| token.state(now) == TokenState::Living),
+                    Err(_) => return,
+                };
+                let Some(token) = found else { return };
+                let left = token.expires_at.duration_since(now).unsigned_abs();
+                tokio::select! {
+                    changed = ended.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(left.min(LOOKED_AT)) => {}
+                }
+            }
+        }
+    }
+
     /// Records that somebody was let in for more than one request, or may be.
     pub async fn record_sign_in(&self, principal: &Principal) -> Result<(), Error> {
         let id = match &principal.caller().identity {

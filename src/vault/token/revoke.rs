@@ -36,6 +36,7 @@ impl Vault {
                 Ok(Err(refusal))
             })
             .await?;
+        self.ended.send_replace(());
         result.map_err(Error::Token)
     }
 
@@ -61,6 +62,7 @@ impl Vault {
                 Ok(ended)
             })
             .await?;
+        self.ended.send_replace(());
         Ok(ended)
     }
 }

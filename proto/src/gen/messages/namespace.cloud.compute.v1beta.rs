@@ -3406,6 +3406,19 @@ pub struct DescribeInstanceResponse {
         )
     )]
     pub containers: ::buffa::alloc::vec::Vec<AllocatedContainer>,
+    /// Why it failed, ended or stopped. Of this daemon alone: other clients don't know it.
+    ///
+    /// Field 1000: `status_reason`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "statusReason",
+            alias = "status_reason",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub status_reason: ::buffa::alloc::string::String,
 }
 impl ::core::fmt::Debug for DescribeInstanceResponse {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -3413,6 +3426,7 @@ impl ::core::fmt::Debug for DescribeInstanceResponse {
             .field("instance_url", &self.instance_url)
             .field("metadata", &self.metadata)
             .field("containers", &self.containers)
+            .field("status_reason", &self.status_reason)
             .finish()
     }
 }
@@ -3462,6 +3476,10 @@ impl ::buffa::Message for DescribeInstanceResponse {
                 += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                     + inner_size as u64;
         }
+        if !self.status_reason.is_empty() {
+            size
+                += 2u64 + ::buffa::types::string_encoded_len(&self.status_reason) as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
@@ -3489,6 +3507,9 @@ impl ::buffa::Message for DescribeInstanceResponse {
                 buf,
             );
             v.write_to(__cache, buf);
+        }
+        if !self.status_reason.is_empty() {
+            ::buffa::types::put_string_field(1000u32, &self.status_reason, buf);
         }
     }
     fn merge_field(
@@ -3532,6 +3553,13 @@ impl ::buffa::Message for DescribeInstanceResponse {
                 ::buffa::Message::merge_length_delimited(&mut elem, buf, ctx)?;
                 self.containers.push(elem);
             }
+            1000u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.status_reason, buf)?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -3542,6 +3570,7 @@ impl ::buffa::Message for DescribeInstanceResponse {
         self.instance_url.clear();
         self.metadata = ::buffa::MessageField::none();
         self.containers.clear();
+        self.status_reason.clear();
     }
 }
 #[cfg(feature = "json")]
@@ -11940,6 +11969,10 @@ pub mod __buffa {
                 'a,
                 super::super::__buffa::view::AllocatedContainerView<'a>,
             >,
+            /// Why it failed, ended or stopped. Of this daemon alone: other clients don't know it.
+            ///
+            /// Field 1000: `status_reason`
+            pub status_reason: &'a str,
         }
         impl<'a> ::buffa::MessageView<'a> for DescribeInstanceResponseView<'a> {
             type Owned = super::super::DescribeInstanceResponse;
@@ -12009,6 +12042,13 @@ pub mod __buffa {
                             }
                         }
                     }
+                    1000u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.status_reason = ::buffa::types::borrow_str(&mut cur)?;
+                    }
                     5u32 => {
                         ::buffa::encoding::check_wire_type(
                             tag,
@@ -12070,6 +12110,7 @@ pub mod __buffa {
                         .iter()
                         .map(|v| v.to_owned_from_source(__buffa_src))
                         .collect::<::core::result::Result<_, ::buffa::DecodeError>>()?,
+                    status_reason: self.status_reason.to_string(),
                     ..::core::default::Default::default()
                 })
             }
@@ -12102,6 +12143,12 @@ pub mod __buffa {
                         += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                             + inner_size as u64;
                 }
+                if !self.status_reason.is_empty() {
+                    size
+                        += 2u64
+                            + ::buffa::types::string_encoded_len(&self.status_reason)
+                                as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
@@ -12130,6 +12177,9 @@ pub mod __buffa {
                         buf,
                     );
                     v.write_to(__cache, buf);
+                }
+                if !self.status_reason.is_empty() {
+                    ::buffa::types::put_string_field(1000u32, &self.status_reason, buf);
                 }
             }
         }
@@ -12163,6 +12213,9 @@ pub mod __buffa {
                 }
                 if !self.containers.is_empty() {
                     __map.serialize_entry("containers", &*self.containers)?;
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.status_reason) {
+                    __map.serialize_entry("statusReason", self.status_reason)?;
                 }
                 __map.end()
             }
@@ -12290,6 +12343,13 @@ pub mod __buffa {
                 super::super::__buffa::view::AllocatedContainerView<'_>,
             > {
                 &self.0.reborrow().containers
+            }
+            /// Why it failed, ended or stopped. Of this daemon alone: other clients don't know it.
+            ///
+            /// Field 1000: `status_reason`
+            #[must_use]
+            pub fn status_reason(&self) -> &'_ str {
+                self.0.reborrow().status_reason
             }
         }
         impl ::core::convert::From<
