@@ -4,9 +4,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use ampoule_proto::messages::ampoule::v1::ExpireDevboxRequest;
 use buffa_types::google::protobuf::Empty;
+use serde::Serialize;
 
 use super::super::client::method;
-use super::super::output::print;
+use super::super::output::{Format, OutputFlag, print, print_json};
 use super::super::{CliError, Context};
 use super::Which;
 use crate::domain::devbox::DevboxName;
@@ -19,6 +20,14 @@ pub(in crate::cli) struct Expire {
     /// Without a question
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    output: OutputFlag,
+}
+
+/// What `-o json` prints.
+#[derive(Serialize)]
+struct Expired {
+    name: String,
 }
 
 impl Expire {
@@ -29,7 +38,11 @@ impl Expire {
         }
         let request = ExpireDevboxRequest { name: name.to_string() };
         let Empty { .. } = context.client()?.call(method::EXPIRE_DEVBOX, &request)?;
-        print(&format!("Expired {name}\n")).map_err(|error| error.after(format!("Devbox {name} is removed")))
+        let printed = match self.output.output {
+            Format::Json => print_json(&Expired { name: name.to_string() }),
+            Format::Table => print(&format!("Expired {name}\n")),
+        };
+        printed.map_err(|error| error.after(format!("Devbox {name} is removed")))
     }
 }
 

@@ -3,11 +3,13 @@
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{ExtendInstanceRequest, ExtendInstanceResponse};
 use buffa::MessageField;
 use buffa_types::google::protobuf::Duration;
+use serde::Serialize;
 
 use super::super::client::method;
 use super::super::lifetime::Lifetime;
-use super::super::output::{print, time, timestamp};
+use super::super::output::{Format, OutputFlag, print, print_json, time, timestamp};
 use super::super::{CliError, Context};
+use crate::domain::Timestamp;
 
 /// Let an instance live longer
 #[derive(clap::Args)]
@@ -21,6 +23,14 @@ pub(in crate::cli) struct Extend {
     /// At least so long from now
     #[arg(long = "at-least", value_name = "TIME")]
     at_least: Option<Lifetime>,
+    #[command(flatten)]
+    output: OutputFlag,
+}
+
+/// What `-o json` prints.
+#[derive(Serialize)]
+struct Extended {
+    new_deadline: Option<Timestamp>,
 }
 
 impl Extend {
@@ -36,7 +46,10 @@ impl Extend {
             ..ExtendInstanceRequest::default()
         };
         let extended: ExtendInstanceResponse = context.client()?.call(method::EXTEND_INSTANCE, &request)?;
-        let deadline = extended.new_deadline.into_option().and_then(|at| timestamp(&at));
-        print(&format!("Deadline:    {}\n", time(deadline)))
+        let new_deadline = extended.new_deadline.into_option().and_then(|at| timestamp(&at));
+        match self.output.output {
+            Format::Json => print_json(&Extended { new_deadline }),
+            Format::Table => print(&format!("Deadline:    {}\n", time(new_deadline))),
+        }
     }
 }

@@ -5,20 +5,28 @@ use std::io::{self, IsTerminal, Write};
 use ampoule_proto::messages::namespace::cloud::compute::v1beta::{WaitInstanceRequest, WaitInstanceResponse};
 
 use super::super::client::{Client, method};
-use super::super::output::{print, visible};
+use super::super::output::{Format, OutputFlag, print, print_json, visible};
 use super::super::{CliError, Context};
+use super::describe::describe;
 use super::status;
 
-/// Wait until an instance runs, printing each status that it comes to
+/// Wait until an instance runs, printing each status that it comes to; as JSON, the instance once it runs
 #[derive(clap::Args)]
 pub(in crate::cli) struct Wait {
     /// The instance
     #[arg(value_name = "INSTANCE")]
     instance: String,
+    #[command(flatten)]
+    output: OutputFlag,
 }
 
 impl Wait {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
+        if self.output.output == Format::Json {
+            let client = context.client()?;
+            until_running(&client, &self.instance, |_| {})?;
+            return print_json(&describe(&client, &self.instance)?);
+        }
         let mut printed = Ok(());
         until_running(&context.client()?, &self.instance, |status| printed = print(&format!("{status}\n")))?;
         printed

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::{Host, IMAGE, Json, id};
+use super::{Driven, Host, IMAGE, Json, id};
 use crate::canary::places;
 use crate::support::engine::Engine;
 use crate::support::process::{Ran, wait_until};
@@ -53,19 +53,21 @@ impl Host {
         }
         host
     }
+}
 
-    fn devbox(&self, args: &[&str], stdin: &str) -> Ran {
+impl<E: Driven> Host<E> {
+    pub(super) fn devbox(&self, args: &[&str], stdin: &str) -> Ran {
         self.cli().run(&[&["devbox"], args].concat(), stdin.as_bytes())
     }
 
     /// What a command in it prints.
     #[track_caller]
-    fn inside(&self, name: &str, command: &str) -> String {
+    pub(super) fn inside(&self, name: &str, command: &str) -> String {
         self.devbox(&["exec", name, "--", "sh", "-c", command], "").ok().out()
     }
 
-    fn volumes(&self) -> Vec<String> {
-        let listed = self.engine.call(&["volume", "ls", "--quiet"]).ok().out();
+    pub(super) fn volumes(&self) -> Vec<String> {
+        let listed = self.engine.command_line(&["volume", "ls", "--quiet"]).ok().out();
         listed.lines().map(str::to_owned).collect()
     }
 

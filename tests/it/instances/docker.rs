@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::{Host, IMAGE, Json, id, printing};
 use crate::canary::places;
-use crate::support::engine::Docker;
+use crate::support::engine::{Docker, Engine};
 use crate::support::process::wait_until;
 use crate::support::search::Needle;
 
 fn host() -> Host<Docker> {
-    Host::start(&json!({"state_folder": "/run/ampoule-tokens"}), &json!({}))
+    let settings = json!({"state_folder": "/run/ampoule-tokens", "devbox": {"default_image": IMAGE}});
+    Host::start(&settings, &json!({}))
 }
 
 #[test]
@@ -49,6 +50,33 @@ fn an_instance_lives_on_docker_as_on_podman() {
     let command = json!({"name": "x", "image_ref": IMAGE, "args": ["no-such-program"]});
     let refused = host.create(&command, &["--wait"]);
     assert!(refused.code() == 1 && refused.err().contains("no-such-program"), "{}", refused.err());
+
+    // A devbox: what is in it outlives a stop, and its secret is drawn anew.
+    let spec = json!({"name": "box", "env": [{"name": "A", "from_secret_id": other}]}).to_string();
+    let made = host.devbox(&["create", "--from", "-", "--from_format", "json", "-o", "json"], &spec).json();
+    assert_eq!((&made["status"], &made["directory"]), (&json!("RUNNING"), &json!("/workspaces")));
+    assert_eq!(host.inside("box", "echo $A; pwd; echo kept >~/file; echo kept >file"), "beta\n/workspaces\n");
+    host.devbox(&["exec", "-d", "box", "--", "sh", "-c", "echo from afar; sleep 1000"], "").ok();
+    wait_until("it has printed", || host.devbox(&["logs", "box"], "").out().contains("from afar\n"));
+    let notes = host.engine.site().folder().join("notes");
+    std::fs::write(&notes, "from here\n").expect("written");
+    host.devbox(&["upload", notes.to_str().expect("UTF-8"), "box:"], "").ok();
+    assert_eq!(host.devbox(&["stop", "box", "-o", "json"], "").json()["status"], "SUSPENDED");
+    host.cli().set(&other, "gamma");
+    assert_eq!(host.devbox(&["start", "box", "-o", "json"], "").json()["status"], "RUNNING");
+    assert_eq!(host.inside("box", "echo $A; cat ~/file file notes"), "gamma\nkept\nkept\nfrom here\n");
+    assert!(host.devbox(&["download", "box:notes", "-"], "").ok().out().contains("from here"));
+    assert_eq!(host.volumes().len(), 2);
+    host.devbox(&["expire", "box", "--force"], "").ok();
+    assert_eq!(host.volumes(), [""; 0]);
+    let brief = json!({"name": "brief", "ephemeral": true}).to_string();
+    host.devbox(&["create", "--from", "-", "--from_format", "json"], &brief).ok();
+    host.inside("brief", "touch ~/file file");
+    host.devbox(&["stop", "brief"], "").ok();
+    host.devbox(&["start", "brief"], "").ok();
+    assert_eq!(host.inside("brief", "ls ~ /workspaces"), "/root:\n\n/workspaces:\n");
+    host.devbox(&["expire", "brief", "--force"], "").ok();
+    assert!(!host.containers().iter().any(|name| name.ends_with("-box") || name.ends_with("-brief")));
 
     // dockerd finishes what the client was killed over; the next daemon removes it.
     for round in 0..4 {
