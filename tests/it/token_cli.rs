@@ -64,6 +64,10 @@ fn a_token_that_is_written_is_not_shown() {
     let token = written["bearer_token"].as_str().expect("a token");
     assert!(token.starts_with("amp_") && !shown.out().contains(token) && !shown.err().contains(token));
     cli.run(&["vault", "list", "--token_file", path], b"").ok();
+    let second = ["token", "create", "--name", "second", "--grant", LISTS, "--token_file", path];
+    let refused = cli.run(&second, b"");
+    assert!(refused.code() == 1 && refused.err().contains("is there already"), "{}", refused.err());
+    assert_eq!(fs::read(&file).expect("a file"), written.to_string().into_bytes(), "what was there is there");
     // Where the file can't be written there is no token either.
     let nowhere = ["token", "create", "--name", "lost", "--grant", LISTS, "--token_file", "/proc/nowhere/token.json"];
     assert_eq!(cli.run(&nowhere, b"").code(), 1);

@@ -72,7 +72,9 @@ pub(in crate::cli) fn secret(text: &str) -> Result<EnvironmentVariable, CliError
     // What stands there is not repeated: it may be a value.
     id.parse::<Reference>().map_err(|_| {
         let name = name.as_str();
-        refused(format!("{name}: what follows the = is not the id of a secret: `ampoule vault add` stores one and says it"))
+        refused(format!(
+            "{name}: what follows the = is not the id of a secret: `ampoule vault add` stores one and says it"
+        ))
     })?;
     Ok(EnvironmentVariable {
         name: name.as_str().to_owned(),

@@ -132,8 +132,7 @@ impl Described {
     /// Field by field.
     pub(super) fn text(&self) -> String {
         let labels: Vec<String> = self.labels.iter().map(|label| format!("{}={}", label.name, label.value)).collect();
-        let mut lines =
-            vec![("Instance ID:", self.instance_id.clone()), ("Status:", self.status.to_owned())];
+        let mut lines = vec![("Instance ID:", self.instance_id.clone()), ("Status:", self.status.to_owned())];
         lines.extend(paragraph("Reason:", &self.status_reason));
         lines.extend([
             ("Purpose:", self.documented_purpose.clone()),

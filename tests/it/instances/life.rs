@@ -1,10 +1,13 @@
 //! What people do with instances.
 
-use serde_json::json;
+use std::thread;
+
+use serde_json::{Value, json};
 
 use super::{Host, IMAGE, Json, id, printing};
 use crate::canary::places;
 use crate::support::process::wait_until;
+use crate::support::rpc::Rpc;
 use crate::support::search::Needle;
 use crate::support::terminal::Terminal;
 
@@ -31,6 +34,8 @@ fn a_request_becomes_a_container_that_alone_has_the_value() {
     host.destroy(&instance_id);
     assert_eq!(host.containers(), [""; 0]);
     assert_eq!(host.describe(&instance_id)["status"], "DESTROYED");
+    let logs = host.cli().run(&["instance", "logs", &instance_id], b"");
+    assert!(logs.code() == 1 && logs.err().contains("its containers are gone"), "{}", logs.err());
     let audit = host.cli().audit();
     for action in ["compute.instance.create", "vault.object.inject", "compute.instance.destroy"] {
         let count = audit.iter().filter(|entry| entry["action"] == action).count();
@@ -48,6 +53,26 @@ fn commands_run_in_it_with_its_values_and_with_others() {
         ["instance", "exec", &instance_id, "--secret", &secret, "--", "sh", "-c", "echo $A $B; echo bad >&2; exit 3"];
     let ran = host.cli().run(&args, b"");
     assert_eq!((ran.code(), ran.out().as_str(), ran.err().as_str()), (3, "alpha beta\n", "bad\n"));
+    // The container is the only one, and the log says which that was.
+    assert_eq!(host.cli().run(&["instance", "exec", &instance_id, "echo", "-n", "x"], b"").ok().out(), "x");
+    let entries = host.cli().entries("compute.instance.exec");
+    assert!(entries.iter().all(|entry| entry["attributes"]["container"] == "web"), "{entries:?}");
+    // Of two who want a container of one name at once, one gets it, and keeps it.
+    let more = json!({"instance_id": instance_id, "containers": [
+        {"name": "more", "image_ref": IMAGE, "args": ["sleep", "1000"]}
+    ]});
+    let start =
+        || Rpc::new(&host.daemon.socket()).call("namespace.cloud.compute.v1beta.ComputeService/StartContainers", &more);
+    let answers =
+        thread::scope(|scope| [scope.spawn(start), scope.spawn(start)].map(|each| each.join().expect("ends")));
+    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert!(refused.len() == 1 && refused[0].message.contains("already"), "{refused:?}");
+    let args = ["instance", "exec", "--container", "more", &instance_id, "--", "true"];
+    host.cli().run(&args, b"").ok();
+    assert_eq!(host.containers().len(), 2);
+    let lines = host.cli().run(&["instance", "logs", "-o", "json", &instance_id], b"").ok().out();
+    let line: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&line["container"], &line["content"]), (&json!("web"), &json!("A is alpha")));
 }
 
 #[test]
@@ -64,8 +89,9 @@ fn a_job_ends_its_instance_and_a_service_fails_it() {
     let service = id(&host.create(&ending("SERVICE"), &[]).json());
     host.wait_for_status(&service, "ERROR");
     let error = host.cli().run(&["instance", "wait", &service], b"").err();
+    let described = host.cli().run(&["instance", "describe", &service], b"").ok().out();
     for part in ["exit code 7", "last words"] {
-        assert!(error.contains(part), "{error}");
+        assert!(error.contains(part) && described.contains(part), "{error}\n{described}");
     }
     host.destroy(&service);
 }

@@ -90,5 +90,12 @@ fn what_has_power_over_the_host_is_for_the_settings_to_allow() {
         assert_eq!(ran.code(), 1, "{named}");
         assert!(ran.err().contains(named) && ran.err().contains("instances."), "{named}: {}", ran.err());
     }
+    // All of it is told at once, each with its place.
+    let mut all = with("experimental", json!({"cap_add": ["SYS_ADMIN"], "devices": ["/dev/kvm"]}));
+    all["privileged"] = json!(true);
+    let told = host.create(&all, &[]).err();
+    for path in ["privileged", "experimental.cap_add", "experimental.devices[0]"] {
+        assert!(told.contains(&format!("containers[0].{path}: ")), "{told}");
+    }
     assert_eq!(host.containers(), [""; 0]);
 }

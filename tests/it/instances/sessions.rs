@@ -6,7 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::{Host, IMAGE, id};
+use super::power::token;
+use super::{Host, IMAGE, Json, id};
 use crate::support::process::{kill_9, wait_until};
 use crate::support::terminal::Terminal;
 
@@ -89,6 +90,16 @@ fn who_hangs_up_leaves_nothing_running() {
         drop(job);
         wait_until("the command is gone", || !runs(seconds));
     }
+    // One whose token is revoked.
+    let token = token(&host, &["compute/instance:*:exec"]);
+    let args = ["--token_file", &token, "instance", "exec", "-i", "-t", &instance, "--", "sh", "-i", "-s", "872007"];
+    let mut terminal = Terminal::start(host.cli().command(&args).env("TERM", "vt100"));
+    terminal.wait_for("# ");
+    let tokens = host.cli().run(&["token", "list", "-o", "json"], b"").json();
+    host.cli().run(&["token", "revoke", "--token_id", tokens[0]["token_id"].as_str().expect("an id")], b"").ok();
+    let closed = terminal.close();
+    assert!(closed.code == 1 && closed.is_restored && closed.shown.contains("counts no more"), "{}", closed.shown);
+    wait_until("its shell is gone", || !runs("872007"));
     let mut terminal = shell(&host, &instance, "872005");
     terminal.write(b"sleep 872004\r");
     wait_until("the command runs", || runs("872004"));
