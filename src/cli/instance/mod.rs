@@ -148,6 +148,7 @@ impl Described {
         lines.push(("Labels:", labels.join(",")));
         for container in &self.containers {
             let ports = container.exported_port.iter().map(|port| match port.endpoint.as_str() {
+                "" if self.status == "RUNNING" => format!(" {} (not published)", port.container_port),
                 "" => format!(" {}", port.container_port),
                 endpoint => format!(" {} at {endpoint}", port.container_port),
             });

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::ports::fetch;
 use super::{Host, IMAGE, Json, id, printing};
 use crate::canary::places;
 use crate::support::engine::{Docker, Engine};
@@ -22,6 +23,7 @@ fn an_instance_lives_on_docker_as_on_podman() {
     request["args"] =
         json!(["sh", "-c", "echo \"${#A} letters, $PLAIN\"; echo bad >&2; trap 'exit 0' TERM; sleep 1000 & wait"]);
     request["nsc_state_path"] = json!("/token");
+    request["export_ports"] = json!([{"container_port": 80}]);
     request["environment"] = json!({"PLAIN": "x=y #z"});
     let instance = id(&host.run(&request));
     let logs = || host.cli().run(&["instance", "logs", &instance], b"").ok();
@@ -30,6 +32,11 @@ fn an_instance_lives_on_docker_as_on_podman() {
     assert_eq!((logs().out(), logs().err().as_str()), (printed, "bad\n"));
     let described = host.describe(&instance);
     assert_eq!(described["status"], "RUNNING");
+    // A port is reached on the loopback of dockerd's network.
+    let endpoint = described["containers"][0]["exported_port"][0]["endpoint"].as_str().expect("an endpoint");
+    let serve = ["instance", "exec", "-d", &instance, "--", "sh", "-c", "echo by Docker >/x; httpd -p 80 -h /"];
+    host.cli().run(&serve, b"").ok();
+    wait_until("it answers", || fetch(host.engine.pid(), endpoint).out() == "by Docker\n");
     let container = described["containers"][0]["id"].as_str().expect("an id").to_owned();
     let found = places(&needle, &host.engine, &container);
     assert!(found.is_empty(), "{found:?}");

@@ -45,7 +45,7 @@ impl Driven for Podman {
 
 impl Driven for Docker {
     fn make(site: Site) -> Self {
-        Self::new(site)
+        Self::apart(site)
     }
 
     fn settings(&self) -> Value {

@@ -40,11 +40,16 @@ impl Host<Podman> {
 
     /// What an address of the daemon's network says by HTTP.
     fn fetch(&self, endpoint: &str) -> process::Ran {
-        let mut command = Command::new(programs::system("nsenter", "util-linux"));
-        command.arg(format!("--net=/proc/{}/ns/net", self.daemon.pid()));
-        command.arg(programs::system("curl", "curl")).args(["--silent", "--max-time", "5"]);
-        process::run(command.arg(format!("http://{endpoint}/x")), b"")
+        fetch(self.daemon.pid(), endpoint)
     }
+}
+
+/// What an address in this process's network says by HTTP.
+pub(super) fn fetch(pid: u32, endpoint: &str) -> process::Ran {
+    let mut command = Command::new(programs::system("nsenter", "util-linux"));
+    command.arg(format!("--net=/proc/{pid}/ns/net"));
+    command.arg(programs::system("curl", "curl")).args(["--silent", "--max-time", "5"]);
+    process::run(command.arg(format!("http://{endpoint}/x")), b"")
 }
 
 #[test]

@@ -21,12 +21,23 @@ pub(crate) struct Docker {
     site: Site,
     /// Docker 25 and newer have `--annotation`.
     has_annotations: bool,
+    /// Whether it has a network of its own, and a bridge in it.
+    is_apart: bool,
 }
 
 impl Docker {
-    pub(crate) fn new(mut site: Site) -> Self {
+    pub(crate) fn new(site: Site) -> Self {
+        Self::of(site, false)
+    }
+
+    /// One whose containers have a network: a bridge, in a network namespace that goes with dockerd.
+    pub(crate) fn apart(site: Site) -> Self {
+        Self::of(site, true)
+    }
+
+    fn of(mut site: Site, is_apart: bool) -> Self {
         site.state = site.folder().join(format!("exec/runtime-{RUNTIME}/moby"));
-        let settings = json!({
+        let mut settings = json!({
             "runtimes": { RUNTIME: { "path": site.program } },
             "data-root": site.folder().join("data"),
             "exec-root": site.folder().join("exec"),
@@ -40,8 +51,12 @@ impl Docker {
             // What it tells then is searched for values.
             "debug": true,
         });
+        if is_apart {
+            settings["bridge"] = json!("");
+            settings["ip6tables"] = json!(false);
+        }
         fs::write(site.folder().join("daemon.json"), settings.to_string()).expect("daemon.json");
-        let mut docker = Self { daemon: Mutex::new(None), site, has_annotations: false };
+        let mut docker = Self { daemon: Mutex::new(None), site, has_annotations: false, is_apart };
         docker.start_daemon();
         let image = archive::of_root_file_system(&docker.site);
         docker.call(&["import", image.to_str().expect("UTF-8"), IMAGE]).ok();
@@ -52,7 +67,14 @@ impl Docker {
 
     /// Starts dockerd, and waits until it answers.
     pub(crate) fn start_daemon(&self) {
-        let mut dockerd = super::logging_to(&self.site, "dockerd", programs::system("dockerd", "docker.io"));
+        let program = programs::system("dockerd", "docker.io");
+        let mut dockerd = if self.is_apart {
+            let mut apart = super::logging_to(&self.site, "dockerd", programs::system("unshare", "util-linux"));
+            apart.args(["--net", "/bin/sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]).arg(program);
+            apart
+        } else {
+            super::logging_to(&self.site, "dockerd", program)
+        };
         dockerd.arg("--config-file").arg(self.site.folder().join("daemon.json"));
         let mut job = self.site.realm.start(&mut dockerd, b"");
         wait_until("dockerd answers", || {
@@ -60,6 +82,11 @@ impl Docker {
             self.call(&["version"]).status.success()
         });
         *self.daemon() = Some(job);
+    }
+
+    /// The process whose network it has.
+    pub(crate) fn pid(&self) -> u32 {
+        self.daemon().as_ref().expect("running").pid()
     }
 
     /// What `kill -9` does to dockerd; its containerd lives on.
