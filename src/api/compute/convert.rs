@@ -17,7 +17,7 @@ use crate::domain::{Exported, Instance, Member, Status};
 /// A request, checked whole: by the same rules, and in the same words, as a file that is read by the command line.
 pub(super) fn instance_request(wire: &CreateInstanceRequest) -> Result<InstanceRequest, ConnectError> {
     let json = serde_json::to_value(wire).map_err(|error| ConnectError::internal(error.to_string()))?;
-    match instance::read(&json) {
+    match instance::read_message(&json) {
         Ok((request, _)) => Ok(request),
         Err(mistakes) => Err(ConnectError::invalid_argument(mistakes.to_string())),
     }

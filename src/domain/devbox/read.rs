@@ -27,7 +27,7 @@ pub fn read(node: &Node) -> Result<(DevboxSpec, Vec<Warning>), Mistakes> {
 
 /// Reads a `DevboxSpec` (package `ampoule.v1`) in proto3 JSON: the same by the same rules.
 pub fn read_wire(value: &Value) -> Result<DevboxSpec, Mistakes> {
-    spelt(&Node::from(value), Spelling::Proto).map(|(spec, _)| spec)
+    spelt(&Node::from(value), Spelling::Message).map(|(spec, _)| spec)
 }
 
 fn spelt(node: &Node, spelling: Spelling) -> Result<(DevboxSpec, Vec<Warning>), Mistakes> {

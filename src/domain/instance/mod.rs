@@ -23,7 +23,7 @@ pub use image::{ImageRef, InvalidImageRef};
 pub use names::{ContainerName, InvalidContainerName, InvalidVolumeTag, VolumeTag};
 pub use paths::{ContainerPath, FilePath, HostPath, InvalidPath};
 pub(in crate::domain) use read::environment;
-pub use read::{MOST_BYTES, MOST_CONTAINERS, read, read_command, read_containers, read_text};
+pub use read::{MOST_BYTES, MOST_CONTAINERS, read, read_command, read_containers, read_message, read_text};
 
 /// What `CreateInstance` is to start.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,17 +23,22 @@ pub const MOST_BYTES: usize = 1 << 20;
 
 /// Reads the body of a `CreateInstance`, or a `ContainerRequest` alone, in proto3 JSON.
 pub fn read(value: &Value) -> Result<(InstanceRequest, Vec<Warning>), Mistakes> {
-    whole(&Node::from(value), instance)
+    whole(&Node::from(value), Spelling::Proto, instance)
+}
+
+/// The same of a message that was written as JSON here: places are told by the protocol's names.
+pub fn read_message(value: &Value) -> Result<(InstanceRequest, Vec<Warning>), Mistakes> {
+    whole(&Node::from(value), Spelling::Message, instance)
 }
 
 /// The same of a text. Its remarks know their places, and keys that are given twice are seen.
 pub fn read_text(text: &str) -> Result<(InstanceRequest, Vec<Warning>), Mistakes> {
-    whole(&of_json(text)?, instance)
+    whole(&of_json(text)?, Spelling::Proto, instance)
 }
 
 /// Reads the `containers` of a `StartContainersRequest` in proto3 JSON.
 pub fn read_containers(value: &Value) -> Result<(Vec<ContainerSpec>, Vec<Warning>), Mistakes> {
-    whole(&Node::from(value), |cursor| {
+    whole(&Node::from(value), Spelling::Message, |cursor| {
         let fields = cursor.fields(&forms::START_CONTAINERS)?;
         Some(containers(&fields, &[]))
     })
@@ -41,7 +46,7 @@ pub fn read_containers(value: &Value) -> Result<(Vec<ContainerSpec>, Vec<Warning
 
 /// Reads the `command` of a `RunCommandRequest` in proto3 JSON.
 pub fn read_command(value: &Value) -> Result<(CommandSpec, Vec<Warning>), Mistakes> {
-    whole(&Node::from(value), |cursor| {
+    whole(&Node::from(value), Spelling::Message, |cursor| {
         let fields = cursor.fields(&forms::COMMAND)?;
         fields.need("command", "there is nothing to run: add the program, and its arguments after it");
         let words: Vec<_> = fields.list("command").iter().filter_map(container::argument).collect();
@@ -54,11 +59,15 @@ pub fn read_command(value: &Value) -> Result<(CommandSpec, Vec<Warning>), Mistak
     })
 }
 
-fn whole<T>(node: &Node, read: impl FnOnce(&Cursor<'_>) -> Option<T>) -> Result<(T, Vec<Warning>), Mistakes> {
+fn whole<T>(
+    node: &Node,
+    spelling: Spelling,
+    read: impl FnOnce(&Cursor<'_>) -> Option<T>,
+) -> Result<(T, Vec<Warning>), Mistakes> {
     if let Some(mistakes) = Mistakes::of_length(node, MOST_BYTES) {
         return Err(mistakes);
     }
-    let reading = Reading::new(Spelling::Proto);
+    let reading = Reading::new(spelling);
     let read = read(&Cursor::root(node, &reading));
     reading.done(read)
 }

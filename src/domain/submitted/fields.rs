@@ -33,7 +33,8 @@ impl<'a> Cursor<'a> {
             let name = self.name_of(&key.text);
             let refused = form.refused.iter().find(|(refused, _)| *refused == name);
             if let Some(known) = form.fields.iter().find(|known| **known == name) {
-                fields.keep(known, self.member(key, &key.text, node));
+                let shown = if self.reading.spelling == Spelling::Message { known } else { key.text.as_str() };
+                fields.keep(known, self.member(key, shown, node));
             } else if let Some((_, reason)) = refused {
                 let field = self.member(key, &key.text, node);
                 if !field.is_default() {

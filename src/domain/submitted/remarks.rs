@@ -119,6 +119,8 @@ impl std::error::Error for Mistakes {}
 pub(in crate::domain) enum Spelling {
     /// `image_ref` or `imageRef`, as proto3 JSON takes them.
     Proto,
+    /// The same of a message, of which nobody knows how it was spelled: places are told by the protocol's names.
+    Message,
     /// `name_prefix` alone.
     Snake,
 }
