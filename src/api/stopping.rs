@@ -54,18 +54,15 @@ impl Stopping {
         patience: Duration,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> ServiceStream<T> {
-        let stopped = self.since(patience);
-        let stopped: Pin<Box<dyn Future<Output = ConnectError> + Send>> = Box::pin(async move {
-            tokio::select! {
-                error = stopped => error,
-                () = ended => counts_no_more(),
-            }
-        });
-        Box::pin(unfold(Some((receiver, stopped)), |state| async move {
-            let (mut receiver, mut stopped) = state?;
+        let stopped: Pin<Box<dyn Future<Output = ConnectError> + Send>> = Box::pin(self.since(patience));
+        let ended: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(ended);
+        Box::pin(unfold(Some((receiver, stopped, ended)), |state| async move {
+            let (mut receiver, mut stopped, mut ended) = state?;
             tokio::select! {
                 biased;
-                next = receiver.recv() => next.map(|next| (next, Some((receiver, stopped)))),
+                // First: there may always be something to be sent.
+                () = &mut ended => Some((Err(counts_no_more()), None)),
+                next = receiver.recv() => next.map(|next| (next, Some((receiver, stopped, ended)))),
                 error = &mut stopped => Some((Err(error), None)),
             }
         }))

@@ -269,7 +269,7 @@ mod tests {
         let cases = [
             ("privileged", NewContainer { privileged: true, ..container() }),
             ("cap_add", NewContainer { cap_add: vec!["SYS_ADMIN".to_owned()], ..container() }),
-            ("network HOST", NewContainer { host_network: true, ..container() }),
+            ("network: HOST", NewContainer { host_network: true, ..container() }),
             ("/dev/kvm", NewContainer { devices: vec!["/dev/kvm:/dev/kvm".to_owned()], ..container() }),
             ("nsc_state_path", NewContainer { state: Some("/s".to_owned()), ..container() }),
             ("docker_sock_path", NewContainer { engine_socket: Some("/s".to_owned()), ..container() }),

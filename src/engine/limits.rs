@@ -16,6 +16,14 @@ impl Limits {
     /// Everything that the settings don't allow: where the request has it, below the container, and why not.
     pub(crate) fn faults(&self, container: &NewContainer) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        let texts = container.mounts.iter().flat_map(texts);
+        for text in texts.chain(container.state.iter()).chain(container.engine_socket.iter()) {
+            // It would be an option of its own.
+            if !text.chars().all(|c| !c.is_control() && !",:\"\\".contains(c)) {
+                let reason = "is not allowed: it has a comma, a colon, a quotation mark or a backslash";
+                faults.push((format!("the mount {text:?}"), reason.to_owned()));
+            }
+        }
         let mut refuse = |path: &str, what: &str, key: &str| {
             let reason = format!("{what} is not allowed here: see `instances.{key}` in the settings");
             faults.push((path.to_owned(), reason));
@@ -49,14 +57,6 @@ impl Limits {
         let names_one = !container.instance.is_empty() && !container.instance.contains(['/', '.']);
         if container.state.is_some() && !(names_one && self.state_folder.is_some()) {
             refuse("nsc_state_path", "a token", "state_folder");
-        }
-        let texts = container.mounts.iter().flat_map(texts);
-        for text in texts.chain(container.state.iter()).chain(container.engine_socket.iter()) {
-            // It would be an option of its own.
-            if !text.chars().all(|c| !c.is_control() && !",:\"\\".contains(c)) {
-                let reason = "is not allowed: it has a comma, a colon, a quotation mark or a backslash";
-                faults.push((format!("the mount {text:?}"), reason.to_owned()));
-            }
         }
         faults
     }

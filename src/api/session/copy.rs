@@ -33,16 +33,24 @@ pub(super) async fn start_upload(
     instances.upload(principal, &id, place).await.map_err(|error| connect_error(&error))
 }
 
+/// Files that are being read.
+pub(super) struct Download {
+    session: Session,
+    path: String,
+}
+
 pub(super) async fn start_download(
     instances: &Instances,
     principal: &Principal,
     first: DownloadRequest,
-) -> Result<Session, ConnectError> {
+) -> Result<Download, ConnectError> {
     let start = first.start.into_option();
     let start = start
         .ok_or_else(|| ConnectError::invalid_argument("start: it is missing: the first request says which files"))?;
     let (id, place) = place(start)?;
-    instances.download(principal, &id, place).await.map_err(|error| connect_error(&error))
+    let path = place.path.as_str().to_owned();
+    let session = instances.download(principal, &id, place).await.map_err(|error| connect_error(&error))?;
+    Ok(Download { session, path })
 }
 
 fn place(wire: WirePlace) -> Result<(InstanceId, Place), ConnectError> {
@@ -105,12 +113,12 @@ async fn pass(requests: &mut ServiceStream<UploadRequest>, input: &mut Input) ->
 
 /// Gives an archive of what is there.
 pub(super) async fn give(
-    mut session: Session,
+    mut download: Download,
     mut requests: ServiceStream<DownloadRequest>,
     to: Sender<DownloadResponse>,
 ) {
     let ended = tokio::select! {
-        ended = send(&mut session, &to) => ended,
+        ended = send(&mut download, &to) => ended,
         error = listen(&mut requests) => Err(error),
         () = to.closed() => return,
     };
@@ -119,12 +127,15 @@ pub(super) async fn give(
     }
 }
 
-async fn send(session: &mut Session, to: &Sender<DownloadResponse>) -> Result<(), ConnectError> {
+async fn send(Download { session, path }: &mut Download, to: &Sender<DownloadResponse>) -> Result<(), ConnectError> {
     let mut words = Vec::new();
     loop {
         let data = tokio::select! {
             frame = session.next() => match frame.map_err(|error| lost(&error))? {
                 Frame::Exit(0) => return Ok(()),
+                Frame::Exit(_) if is_absent(&words) => {
+                    return Err(ConnectError::not_found(format!("there is no {path} in the container")));
+                }
                 Frame::Exit(_) => return Err(failed(&words)),
                 Frame::Stdout(data) => data,
                 Frame::Stderr(data) => {
@@ -158,4 +169,10 @@ fn keep(words: &mut Vec<u8>, data: &[u8]) {
 
 fn failed(words: &[u8]) -> ConnectError {
     ConnectError::new(ErrorCode::FailedPrecondition, String::from_utf8_lossy(words).trim().to_owned())
+}
+
+/// Whether podman, or docker, says that there are no such files. Both name the container by an id that nobody asked for.
+fn is_absent(words: &[u8]) -> bool {
+    let words = String::from_utf8_lossy(words);
+    ["could not be found on container", "No such container:path"].iter().any(|said| words.contains(said))
 }

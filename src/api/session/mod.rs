@@ -75,9 +75,9 @@ impl SessionService for SessionApi {
         let principal = principal(&context)?;
         let mut requests = requests.map(|request| request.map(|request| request.to_owned_message())).boxed();
         let first = first(&mut requests).await?;
-        let session = copy::start_download(&self.instances, &principal, first).await?;
+        let download = copy::start_download(&self.instances, &principal, first).await?;
         let (sender, receiver) = mpsc::channel(4);
-        tokio::spawn(copy::give(session, requests, sender));
+        tokio::spawn(copy::give(download, requests, sender));
         Response::ok(self.stopping.stream(receiver, PATIENCE, self.instances.until_ended(&principal)))
     }
 }

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Ssh {
     #[command(flatten)]
     which: Which,
     /// A command and its arguments in place of a shell
-    #[arg(value_name = "COMMAND", last = true)]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     command: Vec<String>,
 }
 

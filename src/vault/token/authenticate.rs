@@ -11,7 +11,7 @@ use crate::authz::{Action, Principal, Resource, Rights, Token, TokenHash, TokenS
 use crate::domain::{Caller, Identity, Origin, RequestId, Timestamp, TokenId};
 use crate::store::TokenMutation;
 
-/// How long a clock that was set meanwhile, or a token of another's making, goes unseen.
+/// How long it goes unseen that the clock was set.
 const LOOKED_AT: Duration = Duration::from_mins(1);
 
 impl Vault {

@@ -77,7 +77,7 @@ fn files_go_in_and_come_out_as_they_are() {
     // What can't be done says why.
     for (from, to, words) in [
         (text(&tree), there("/nowhere/at/all"), "nowhere"),
-        (there("/nowhere"), text(&back), "nowhere"),
+        (there("/nowhere"), text(&back), "there is no /nowhere in the container"),
         (text(&folder.path().join("absent")), there("/work"), "absent"),
         (text(&tree), there("/work/new/"), "no such folder"),
         (text(&tree), there("work"), "not an absolute path"),

@@ -95,6 +95,9 @@ fn who_hangs_up_leaves_nothing_running() {
     let args = ["--token_file", &token, "instance", "exec", "-i", "-t", &instance, "--", "sh", "-i", "-s", "872007"];
     let mut terminal = Terminal::start(host.cli().command(&args).env("TERM", "vt100"));
     terminal.wait_for("# ");
+    // There is always more to be sent.
+    terminal.write(b"echo flo''od; yes\r");
+    terminal.wait_for("flood\r\ny");
     let tokens = host.cli().run(&["token", "list", "-o", "json"], b"").json();
     host.cli().run(&["token", "revoke", "--token_id", tokens[0]["token_id"].as_str().expect("an id")], b"").ok();
     let closed = terminal.close();
