@@ -27,7 +27,7 @@ use crate::support::programs;
 use crate::support::rig::temporary_folder;
 
 /// An engine that a daemon drives by its command line.
-trait Driven: Engine {
+pub(crate) trait Driven: Engine {
     fn make(site: Site) -> Self;
 
     /// What the settings say of it.
@@ -76,9 +76,9 @@ impl Driven for Docker {
 }
 
 /// A daemon that starts containers with an engine, both in one realm.
-struct Host<E: Driven = Podman> {
-    daemon: Daemon,
-    engine: E,
+pub(crate) struct Host<E: Driven = Podman> {
+    pub(crate) daemon: Daemon,
+    pub(crate) engine: E,
 }
 
 impl Host {
@@ -95,7 +95,7 @@ impl Host {
 
 impl<E: Driven> Host<E> {
     /// One with more under the key `instances`, and more settings beside that.
-    fn start(instances: &Value, beside: &Value) -> Self {
+    pub(crate) fn start(instances: &Value, beside: &Value) -> Self {
         Self::start_prepared(instances, beside, |_| {})
     }
 
@@ -121,13 +121,13 @@ impl<E: Driven> Host<E> {
         self.daemon.wait_ready();
     }
 
-    fn cli(&self) -> Cli {
+    pub(crate) fn cli(&self) -> Cli {
         self.daemon.cli()
     }
 
     /// Submits a request and waits until it runs.
     #[track_caller]
-    fn run(&self, request: &Value) -> Value {
+    pub(crate) fn run(&self, request: &Value) -> Value {
         self.create(request, &["--wait"]).json()
     }
 
@@ -157,7 +157,7 @@ impl<E: Driven> Host<E> {
     }
 
     /// The names of all containers that the engine has.
-    fn containers(&self) -> Vec<String> {
+    pub(crate) fn containers(&self) -> Vec<String> {
         let listed = self.engine.command_line(&["ps", "--all", "--format", "{{.Names}}"]).ok().out();
         listed.lines().map(str::to_owned).collect()
     }
@@ -182,7 +182,7 @@ impl Json for Ran {
 }
 
 #[track_caller]
-fn id(instance: &Value) -> String {
+pub(crate) fn id(instance: &Value) -> String {
     instance["instance_id"].as_str().expect("an id").to_owned()
 }
 

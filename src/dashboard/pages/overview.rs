@@ -11,6 +11,7 @@ use super::super::text::{When, span};
 use super::audit::Row;
 use crate::audit::EntryFilter;
 use crate::authz::{Action, Resource};
+use crate::domain::Concern;
 use crate::vault::{LogState, UsageFilter};
 
 /// How many denials are shown.
@@ -29,6 +30,8 @@ struct Overview {
     /// Containers that hold something, and those of them that hold what is stale.
     held: Option<(usize, usize)>,
     log: Option<LogState>,
+    /// What else should be seen to, for who may read the log.
+    concerns: Vec<Concern>,
     denials: Option<Vec<Row>>,
     calls: u32,
     failed: u32,
@@ -52,7 +55,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     } else {
         None
     };
-    let (log, denials) = if desk.may(Action::ListAudit, Resource::All) {
+    let reads_log = desk.may(Action::ListAudit, Resource::All);
+    let (log, denials) = if reads_log {
         let filter = EntryFilter { outcome: Some("denied".to_owned()), ..EntryFilter::default() };
         let found = vault.log_before(&desk.principal, u64::MAX, DENIALS, filter).await?;
         let rows = found.entries.iter().map(Row::new).collect();
@@ -71,6 +75,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
         key_made: keys.made_at.map(When::new),
         held,
         log,
+        // They tell of places on the host.
+        concerns: if reads_log { (desk.dashboard.concerns.0)() } else { Vec::new() },
         denials,
         calls: hour.iter().map(|minute| minute.calls).sum(),
         failed: hour.iter().map(|minute| minute.failed).sum(),
