@@ -93,7 +93,11 @@ pub fn of_socket(socket: &Path, uid: u32) -> Look {
         let remedy = format!("`chmod o= {place}`, or SocketMode= in ampoule.socket.");
         wrong(false, format!("{message}: every user may connect"), remedy)
     } else if owner != 0 && owner != uid {
-        wrong(false, format!("{message}: it is neither root's nor yours"), "See that this is the daemon's user.".to_owned())
+        wrong(
+            false,
+            format!("{message}: it is neither root's nor yours"),
+            "See that this is the daemon's user.".to_owned(),
+        )
     } else {
         Ok(message)
     })

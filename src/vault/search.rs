@@ -230,7 +230,8 @@ impl<'a> Walk<'a> {
                     self.looked_at += LAST_ENTRIES;
                     let is_its_last = last_access(self.tx, &id)?.is_some_and(|(index, _)| index == row.index);
                     let object = if is_its_last { self.tx.object(&id)? } else { None };
-                    if let Some(object) = object.filter(|object| object.deleted_at.is_none() && self.is_wanted(object)) {
+                    if let Some(object) = object.filter(|object| object.deleted_at.is_none() && self.is_wanted(object))
+                    {
                         if self.found.len() == self.most {
                             return Ok(Some(before));
                         }

@@ -135,7 +135,11 @@ pub(in crate::dashboard) async fn list(desk: &Desk<'_>) -> Result<Answer, Fault>
     let query = Query {
         text: fields.get("q").trim().chars().take(200).collect(),
         labels,
-        order: ORDERS.iter().find(|(_, key, ..)| *key == fields.get("sort")).map(|(order, ..)| *order).unwrap_or_default(),
+        order: ORDERS
+            .iter()
+            .find(|(_, key, ..)| *key == fields.get("sort"))
+            .map(|(order, ..)| *order)
+            .unwrap_or_default(),
     };
     let place: Option<Place> = fields.get("from").parse().ok();
     let conditions = query

@@ -12,7 +12,16 @@ fn who_may_only_list_sees_no_button_and_is_refused() {
     let list = reader.get("/ui/secrets").ok().body;
     assert!(list.contains(&id) && !list.contains(&other), "{list}");
     let page = reader.get(&format!("/ui/secrets/{id}")).ok().body;
-    for button in ["/ui/secrets/new", "/set\"", "/reveal\"", "/delete\"", "/ui/tokens", "/ui/audit", "/ui/instances", "/ui/devboxes"] {
+    for button in [
+        "/ui/secrets/new",
+        "/set\"",
+        "/reveal\"",
+        "/delete\"",
+        "/ui/tokens",
+        "/ui/audit",
+        "/ui/instances",
+        "/ui/devboxes",
+    ] {
         assert!(!list.contains(button) && !page.contains(button), "{button}: {page}");
         assert!(owner.get(&format!("/ui/secrets/{id}")).ok().body.contains(button) || button == "/ui/secrets/new");
     }

@@ -65,14 +65,18 @@ fn instances_and_devboxes_are_seen_followed_and_ended_in_the_dashboard() {
     assert_eq!(browser.act(&format!("{path_of_box}/stop"), &[]).header("location"), path_of_box);
     let again = browser.act(&format!("{path_of_box}/stop"), &[]);
     assert_eq!((again.status, again.header("location")), (303, path_of_box), "what is stopped is stopped");
-    let buttons = |page: &str| ["stop", "start", "expire"].map(|verb| page.contains(&format!("{path_of_box}/{verb}\"")));
+    let buttons =
+        |page: &str| ["stop", "start", "expire"].map(|verb| page.contains(&format!("{path_of_box}/{verb}\"")));
     assert_eq!(buttons(&browser.get(path_of_box).ok().body), [false, true, true]);
     assert_eq!(buttons(&reader.get(path_of_box).ok().body), [false; 3]);
     let made = Rpc::new(&host.daemon.socket()).make_token("keeper", &["compute/instance:*:*"]).expect("a token");
     let mut keeper = Browser::new(host.daemon.addresses()[0]);
     assert_eq!(keeper.sign_in(made["bearerToken"].as_str().expect("a token")).status, 303);
     let page = keeper.get(path_of_box).ok().body;
-    assert!(buttons(&page) == [false, false, true] && page.contains("secrets that you may not have injected"), "{page}");
+    assert!(
+        buttons(&page) == [false, false, true] && page.contains("secrets that you may not have injected"),
+        "{page}"
+    );
     let refused = keeper.act(&format!("{path_of_box}/start"), &[]);
     assert!(refused.status == 409 && refused.body.contains("env MY_SECRET: there is no secret"), "{}", refused.body);
     assert_eq!(browser.act(&format!("{path_of_box}/start"), &[]).status, 303);
