@@ -23,8 +23,8 @@ impl Watched {
     pub(super) fn new(settings: &Settings, state: Option<String>) -> Self {
         let instances = state.map(|message| Concern {
             about: "instances",
-            message,
-            remedy: "See `instances.state_folder` in the settings.".to_owned(),
+            message: format!("containers can't be given tokens of their instances: {message}"),
+            remedy: "Set `instances.state_folder`, if any are to have one.".to_owned(),
             is_grave: false,
         });
         Self {

@@ -20,6 +20,8 @@ pub(super) struct Thread {
 /// The most secrets, and the most containers, in one picture.
 const MOST: usize = 24;
 const ROW: usize = 34;
+/// What a name has room for.
+const MOST_LETTERS: usize = 38;
 
 fn escaped(text: &str) -> String {
     escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
@@ -54,7 +56,11 @@ pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
     for (x, names) in [(10, &left), (570, &right)] {
         for (number, Node { name, called }) in names.iter().enumerate() {
             let (top, base) = (middle(number) - 13, middle(number) + 4);
-            let shown: String = if called.is_empty() { name } else { called }.chars().take(38).collect();
+            let whole = if called.is_empty() { name } else { called };
+            let mut shown: String = whole.chars().take(MOST_LETTERS).collect();
+            if shown.len() < whole.len() {
+                shown.push('…');
+            }
             let (name, shown) = (escaped(name), escaped(&shown));
             let _ = write!(
                 svg,

@@ -7,7 +7,7 @@ use super::super::answer::{Answer, page};
 use super::super::chart;
 use super::super::error::Fault;
 use super::super::frame::Frame;
-use super::super::text::{When, span};
+use super::super::text::{When, marked, span};
 use super::audit::Row;
 use crate::audit::EntryFilter;
 use crate::authz::{Action, Resource};
@@ -31,7 +31,9 @@ struct Overview {
     held: Option<(usize, usize)>,
     log: Option<LogState>,
     /// What else should be seen to, for who may read the log.
-    concerns: Vec<Concern>,
+    concerns: Vec<Shown>,
+    /// Whether one of them is grave.
+    at_risk: bool,
     denials: Option<Vec<Row>>,
     calls: u32,
     failed: u32,
@@ -39,6 +41,20 @@ struct Overview {
     latencies: String,
     may_create: bool,
     may_list: bool,
+}
+
+/// A concern; its remedy is HTML.
+struct Shown {
+    about: &'static str,
+    message: String,
+    remedy: String,
+    is_grave: bool,
+}
+
+impl From<Concern> for Shown {
+    fn from(Concern { about, message, remedy, is_grave }: Concern) -> Self {
+        Self { about, message, remedy: marked(&remedy), is_grave }
+    }
 }
 
 pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault> {
@@ -64,6 +80,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     } else {
         (None, None)
     };
+    // They tell of places on the host.
+    let concerns = if reads_log { (desk.dashboard.concerns.0)() } else { Vec::new() };
     let hour = desk.dashboard.pulse.last_hour();
     page(&Overview {
         frame: desk.frame("Overview", "Overview"),
@@ -75,8 +93,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
         key_made: keys.made_at.map(When::new),
         held,
         log,
-        // They tell of places on the host.
-        concerns: if reads_log { (desk.dashboard.concerns.0)() } else { Vec::new() },
+        at_risk: concerns.iter().any(|concern| concern.is_grave),
+        concerns: concerns.into_iter().map(Shown::from).collect(),
         denials,
         calls: hour.iter().map(|minute| minute.calls).sum(),
         failed: hour.iter().map(|minute| minute.failed).sum(),

@@ -102,23 +102,22 @@ impl Query {
         if pairs.is_empty() { "/ui/secrets".to_owned() } else { format!("/ui/secrets?{}", encoded(&pairs)) }
     }
 
-    /// The columns. Whoever chooses that of the time again has it the other way round.
+    /// The columns. When the current version was stored is not the age of the secret, by which one can sort.
     fn columns(&self) -> Vec<Column> {
-        let stored = if self.order == Order::Newest { Order::Oldest } else { Order::Newest };
-        let columns: [(&str, &str, &[Order]); 7] = [
-            ("Secret", "", &[Order::Id]),
-            ("Description", "", &[Order::Description]),
-            ("Labels", "", &[]),
-            ("Version", "number", &[Order::Version]),
-            ("Stored", "", &[stored, Order::Newest, Order::Oldest]),
-            ("Held by", "", &[Order::Held]),
-            ("Last access", "", &[Order::Accessed]),
+        let columns = [
+            ("Secret", "", Some(Order::Id)),
+            ("Description", "", Some(Order::Description)),
+            ("Labels", "", None),
+            ("Version", "number", Some(Order::Version)),
+            ("Stored", "", None),
+            ("Held by", "", Some(Order::Held)),
+            ("Last access", "", Some(Order::Accessed)),
         ];
-        let column = |(label, class, orders): (_, _, &[Order])| Column {
+        let column = |(label, class, order): (_, _, Option<Order>)| Column {
             label,
             class,
-            href: orders.first().map(|order| self.href_in(*order, &self.labels, None)),
-            sorted: if orders.contains(&self.order) { direction(self.order) } else { "" },
+            href: order.map(|order| self.href_in(order, &self.labels, None)),
+            sorted: order.filter(|order| *order == self.order).map(direction).unwrap_or_default(),
         };
         columns.map(column).into()
     }

@@ -40,8 +40,8 @@ fn instance(purpose: &str, containers: &[Value]) -> Value {
 #[test]
 fn every_page_works_for_a_person() {
     let listen = json!([{ "address": "127.0.0.1:0", "plaintext": true }]);
-    let devbox = json!({ "devbox": { "default_image": IMAGE } });
-    let host: Host = Host::start(&devbox, &json!({ "dashboard": true, "listen": listen }));
+    let instances = json!({ "devbox": { "default_image": IMAGE }, "state_folder": "/run/ampoule-instances" });
+    let host: Host = Host::start(&instances, &json!({ "dashboard": true, "listen": listen }));
     let socket = host.daemon.socket();
     let mut rpc = Rpc::new(&socket);
     let secrets = [
