@@ -39,7 +39,7 @@ function watch(page) {
 }
 
 async function context(options) {
-  const made = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const made = await browser.newContext({ viewport: LOOKS.light.size, ...options });
   const page = await made.newPage();
   watch(page);
   return page;
@@ -52,34 +52,51 @@ async function signIn(page) {
   await page.getByRole("heading", { name: "Overview" }).waitFor();
 }
 
-// Playwright's own evaluation is not bound by the page's policy.
-async function check(page, thoroughly = true) {
-  if (thoroughly) await accessibility(page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  if (wide > 0) seen.axe.push(`${page.url()}: ${wide}px wider than the window`);
+// How a page may be looked at: as a person has set up the system, and on how large a screen. Transitions would only be in the way.
+const LOOKS = {
+  light: { colorScheme: "light", size: { width: 1280, height: 800 } },
+  dark: { colorScheme: "dark", size: { width: 1280, height: 800 } },
+  narrow: { colorScheme: "light", size: { width: 360, height: 740 } },
+  wide: { colorScheme: "light", size: { width: 2560, height: 1200 } },
+};
+// What another look may change.
+const SEEN = { type: "rule", values: ["color-contrast", "scrollable-region-focusable", "target-size"] };
+
+// Looks at a page in each way, and takes a picture of each. Playwright's own evaluation is not bound by the page's policy.
+async function look(page, name) {
+  await page.evaluate(axe);
+  for (const [way, { colorScheme, size }] of Object.entries(LOOKS)) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize(size);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 0) seen.axe.push(`${page.url()}: ${way}: ${wide}px wider than the window`);
+    if (way === "wide") continue;
+    await accessibility(page, way);
+    if (told.screenshots) await picture(page, `${name}-${way}`, size);
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await page.setViewportSize(LOOKS.light.size);
 }
 
-async function accessibility(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+async function accessibility(page, way) {
+  const options = { resultTypes: ["violations"], ...(way === "light" ? {} : { runOnly: SEEN }) };
+  const found = await page.evaluate((options) => window.axe.run(document, options), options);
   for (const { id, impact, nodes } of found.violations) {
     if (["serious", "critical"].includes(impact)) {
-      seen.axe.push(`${page.url()}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+      seen.axe.push(`${page.url()}: ${way}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
     }
   }
 }
 
-const height = (page) => page.evaluate(() => document.documentElement.scrollHeight);
-
-async function picture(page, name, look) {
-  if (!told.screenshots) return;
+async function picture(page, name, size) {
   mkdirSync(told.screenshots, { recursive: true });
-  const clip = { x: 0, y: 0, width: page.viewportSize().width, height: Math.min(1100, await height(page)) };
-  await page.screenshot({ path: `${told.screenshots}/${name}-${look}.png`, clip, fullPage: true });
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: 0, width: size.width, height: Math.min(1100, Math.max(size.height, height)) };
+  await page.screenshot({ path: `${told.screenshots}/${name}.png`, clip, fullPage: true });
 }
 
-// Every page, by its address; the same in each way of looking.
-async function tour(page, look) {
+// Every page, by its address.
+async function tour(page, each) {
   const pages = {
     overview: "/ui/", secrets: "/ui/secrets", secret: `/ui/secrets/${told.secret}`, new: "/ui/secrets/new",
     set: `/ui/secrets/${told.secret}/set`, delete: `/ui/secrets/${told.secret}/delete`, use: "/ui/use", audit: "/ui/audit",
@@ -88,22 +105,17 @@ async function tour(page, look) {
   };
   for (const [name, path] of Object.entries(pages)) {
     const answer = await page.goto(told.url + path);
-    expect(answer.status() === 200, `${look}: ${name} is there`);
-    if (look !== "no-script") await check(page, look !== "wide");
-    if (look !== "no-script") await picture(page, name, look);
+    expect(answer.status() === 200, `${name} is there`);
+    await each(name);
   }
 }
 
 // Pages that one comes to by doing something.
-async function afterwards(page, look) {
-  const shown = async (name) => {
-    await check(page);
-    await picture(page, name, look);
-  };
+async function afterwards(page) {
   await page.goto(`${told.url}/ui/secrets/${told.revealable}`);
   await page.getByRole("button", { name: "Reveal the value" }).click();
   await page.locator("#secret-value").waitFor();
-  await shown("value");
+  await look(page, "value");
   await page.goto(`${told.url}/ui/secrets/${told.secret}/set`);
   await page.getByLabel("New value", { exact: true }).fill("what I would have it be");
   const other = await page.context().newPage();
@@ -115,16 +127,16 @@ async function afterwards(page, look) {
   await other.close();
   await page.getByRole("button", { name: /^Store in place of/ }).click();
   await page.getByText("Somebody was quicker").waitFor();
-  expect(!(await page.content()).includes("would have it be"), `${look}: what was typed is in no page`);
-  await shown("conflict");
+  expect(!(await page.content()).includes("would have it be"), "what was typed is in no page");
+  await look(page, "conflict");
   await page.goto(`${told.url}/ui/tokens/new`);
-  await page.getByLabel("Name").fill(`web-node-${look}`);
+  await page.getByLabel("Name").fill("web-node");
   await page.getByRole("group", { name: "Secrets", exact: true }).getByLabel("inject").check();
   await page.getByRole("button", { name: "Make the token" }).click();
   await page.locator("#token").waitFor();
-  await shown("token");
+  await look(page, "token");
   await page.goto(`${told.url}/ui/nothing`);
-  await shown("fault");
+  await look(page, "fault");
 }
 
 // What is shown once the browser has made up its mind.
@@ -276,50 +288,27 @@ async function keyboard(page) {
 }
 
 try {
-  const looks = {
-    light: { colorScheme: "light" },
-    dark: { colorScheme: "dark" },
-    narrow: { colorScheme: "light", viewport: { width: 360, height: 740 } },
-    wide: { colorScheme: "light", viewport: { width: 2560, height: 1200 } },
-  };
   let page = await context({ permissions: ["clipboard-read", "clipboard-write"] });
   // The link counts for a minute.
-  for (const [look, options] of Object.entries(looks)) {
-    if (look === "wide") continue;
-    const other = await context(options);
-    await other.goto(told.link);
-    await check(other, look === "light");
-    await picture(other, "link", look);
-    await other.context().close();
-  }
   await page.goto(told.link);
+  await look(page, "link");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Overview" }).waitFor();
   await page.getByRole("link", { name: /^user:/ }).click();
   await page.getByRole("button", { name: "End all of my sessions" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await look(page, "sign-in");
   await signIn(page);
   await work(page, true);
   await containers(page, true);
   await keyboard(page);
-  const state = await page.context().storageState();
-  for (const [look, options] of Object.entries(looks)) {
-    if (look === "wide" && told.screenshots) continue;
-    page = await context(options);
-    await page.goto(`${told.url}/ui/sign-in`);
-    await check(page, look === "light");
-    await picture(page, "sign-in", look);
-    await page.context().close();
-    page = await context({ ...options, storageState: state });
-    if (look === "light" || told.screenshots) await afterwards(page, look);
-    await tour(page, look);
-    await page.context().close();
-  }
+  await afterwards(page);
+  await tour(page, (name) => look(page, name));
   page = await context({ javaScriptEnabled: false });
   await signIn(page);
   await work(page, false).catch((error) => { throw new Error(`without scripts: ${error.message}`); });
   await containers(page, false).catch((error) => { throw new Error(`without scripts: ${error.message}`); });
-  await tour(page, "no-script");
+  await tour(page, () => {});
   seen.done = true;
 } catch (error) {
   seen.error = `${error.message}\n${error.stack}`;

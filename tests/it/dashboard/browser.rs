@@ -27,7 +27,7 @@ fn printing(name: &str, secrets: &[&String]) -> Value {
         .zip(["DATABASE_URL", "API_KEY"])
         .map(|(secret, name)| json!({ "name": name, "from_secret_id": secret }))
         .collect();
-    let program = "n=0; while :; do n=$((n + 1)); echo \"request $n was answered\"; sleep 1; done";
+    let program = "trap exit TERM; n=0; while :; do n=$((n + 1)); echo \"request $n was answered\"; sleep 1; done";
     json!({ "name": name, "image_ref": IMAGE, "args": ["sh", "-c", program], "env_vars": env })
 }
 
