@@ -24,15 +24,30 @@ export RUSTFLAGS
 # With a target named, build scripts and macros go without the counters, which they can't be linked with.
 cargo build --locked --manifest-path fuzz/Cargo.toml --release --target "$host" --target-dir "$target"
 
-for name in $names; do
-    mkdir -p "fuzz/corpus/$name" "fuzz/artifacts/$name" "fixtures/fuzz/$name"
-    log=fuzz/artifacts/$name/log
-    if "$target/$host/release/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
-        -artifact_prefix="fuzz/artifacts/$name/" "fuzz/corpus/$name" "fixtures/fuzz/$name" >"$log" 2>&1; then
-        echo "fuzz $name: $(sed -n 's/^Done //p' "$log"), $(grep -o 'cov: [0-9]*' "$log" | tail -n 1)"
+fuzz() {
+    mkdir -p "fuzz/corpus/$1" "fuzz/artifacts/$1" "fixtures/fuzz/$1"
+    log=fuzz/artifacts/$1/log
+    if "$target/$host/release/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+        -artifact_prefix="fuzz/artifacts/$1/" "fuzz/corpus/$1" "fixtures/fuzz/$1" >"$log" 2>&1; then
+        echo "fuzz $1: $(sed -n 's/^Done //p' "$log"), $(grep -o 'cov: [0-9]*' "$log" | tail -n 1)"
     else
         tail -n 40 "$log" >&2
-        echo "error: fuzz target $name failed: what it was given is in fuzz/artifacts/$name/" >&2
-        exit 1
+        echo "error: fuzz target $1 failed: what it was given is in fuzz/artifacts/$1/" >&2
+        return 1
     fi
+}
+
+await() {
+    for pid in $running; do wait "$pid" || failed=yes; done
+    running=
+}
+
+# As many at a time as there are cores: each uses one.
+running='' failed=''
+for name in $names; do
+    fuzz "$name" &
+    running="$running $!"
+    [ "$(echo "$running" | wc -w)" -lt "$(nproc)" ] || await
 done
+await
+[ -z "$failed" ]

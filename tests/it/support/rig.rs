@@ -1,7 +1,9 @@
 //! Everything that an injection needs: a daemon, and an engine whose runtime is the shim.
 
 use std::io::{self, Write};
+use std::panic;
 use std::path::PathBuf;
+use std::sync::Once;
 
 use tempfile::TempDir;
 
@@ -58,6 +60,7 @@ impl Rig<Podman> {
 
     /// A user's podman, and the user's own daemon. Its shim finds its settings in the user's home.
     pub(crate) fn podman_rootless() -> Self {
+        fail_aloud();
         let folder = temporary_folder();
         let daemon = Daemon::start_as(rootless::USER, folder.path());
         // Ours may lie where that user can't go.
@@ -89,6 +92,7 @@ impl Rig<Buildah> {
 
 impl<E> Rig<E> {
     fn new(kind: Kind, program: PathBuf, deadline: &'static str, engine: impl FnOnce(Site) -> E) -> Self {
+        fail_aloud();
         let folder = temporary_folder();
         let daemon = Daemon::start(folder.path());
         let settings = ShimSettings { program, socket: daemon.socket(), deadline };
@@ -100,6 +104,18 @@ impl<E> Rig<E> {
 /// A folder with a short name: a unix socket's path has at most 107 bytes, podman's run directory 50.
 pub(crate) fn temporary_folder() -> TempDir {
     tempfile::Builder::new().prefix("amp").tempdir_in("/tmp").expect("temporary folder")
+}
+
+/// Has a test that fails say why beside the daemon's last words, not only at the end of all.
+fn fail_aloud() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |why| {
+            let _ = writeln!(io::stderr(), "--- {why}");
+            usual(why);
+        }));
+    });
 }
 
 /// Prints the daemon's last words with a test that failed.
