@@ -109,7 +109,8 @@ fn over_tls_the_cookie_is_the_hosts_alone() {
     );
     assert!(!cookie.contains("domain"), "{cookie}");
     // What is in one listener's cookie is no session of the other.
-    let value = answer.split_once("__Host-ampoule=").expect("a cookie").1.split(';').next().expect("a value").to_owned();
+    let value =
+        answer.split_once("__Host-ampoule=").expect("a cookie").1.split(';').next().expect("a value").to_owned();
     let mut browser = Browser::new(network.http);
     for name in ["ampoule", "__Host-ampoule"] {
         browser.cookies = [(name.to_owned(), value.clone())].into();

@@ -51,9 +51,9 @@ fn instances_and_devboxes_are_seen_followed_and_ended_in_the_dashboard() {
     let changed = reader.get(&format!("{path}/state?was=CREATING")).ok();
     assert_eq!((changed.header("hx-redirect"), described("ok")), (path.as_str(), before));
     let made = Rpc::new(&host.daemon.socket()).make_token("lister", &["compute/instance:*:list"]).expect("a token");
-    let mut lister = Browser::new(host.daemon.addresses()[0]);
-    assert_eq!(lister.sign_in(made["bearerToken"].as_str().expect("a token")).status, 303);
-    assert_eq!((lister.get(&format!("{path}/state?was=RUNNING")).status, described("denied")), (404, 1));
+    let mut narrow = Browser::new(host.daemon.addresses()[0]);
+    assert_eq!(narrow.sign_in(made["bearerToken"].as_str().expect("a token")).status, 303);
+    assert_eq!((narrow.get(&format!("{path}/state?was=RUNNING")).status, described("denied")), (404, 1));
     // A devbox that is stopped: only who may be given its secrets is offered a start.
     // It is made of what the secret's page has to paste.
     let page = browser.get(&format!("/ui/secrets/{secret}")).ok().body;
