@@ -39,6 +39,16 @@ fn main() {
         "/ui/".to_owned(),
         "/ui/secrets".to_owned(),
         "/ui/secrets?sort=oldest&from=50000".to_owned(),
+        "/ui/secrets?sort=id".to_owned(),
+        "/ui/secrets?sort=id&from=50000".to_owned(),
+        "/ui/secrets?sort=description".to_owned(),
+        "/ui/secrets?sort=description&from=50000".to_owned(),
+        "/ui/secrets?sort=description&q=is-in-none".to_owned(),
+        "/ui/secrets?sort=version".to_owned(),
+        "/ui/secrets?sort=version&from=50000".to_owned(),
+        "/ui/secrets?sort=accessed".to_owned(),
+        "/ui/secrets?sort=accessed&from=f500000".to_owned(),
+        "/ui/secrets?sort=held".to_owned(),
         "/ui/secrets?q=number+99".to_owned(),
         "/ui/secrets?q=is-in-none".to_owned(),
         "/ui/secrets?label=shard%3D7".to_owned(),
@@ -51,6 +61,7 @@ fn main() {
         "/ui/audit/500000".to_owned(),
         "/ui/tokens".to_owned(),
         "/ui/instances".to_owned(),
+        "/ui/devboxes".to_owned(),
     ] {
         let mut longest = 0;
         let took = Sample::new((0..ROUNDS).map(|_| {

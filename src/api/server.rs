@@ -23,7 +23,7 @@ use super::stopping::Stop;
 use super::tls::Tls;
 use crate::authz::{Policy, Rights};
 use crate::config::Limits;
-use crate::dashboard::{Dashboard, Pulse};
+use crate::dashboard::{Concerns, Dashboard, Pulse};
 use crate::domain::{Origin, Peer};
 use crate::instances::Instances;
 use crate::vault::Vault;
@@ -45,8 +45,8 @@ pub struct Server {
     pub socket: UnixListener,
     /// The network.
     pub network: Vec<NetworkListener>,
-    /// Whether the dashboard is served there.
-    pub dashboard: bool,
+    /// What the dashboard tells of the daemon's surroundings, if it is served there.
+    pub dashboard: Option<Concerns>,
 }
 
 /// A listener on the network.
@@ -79,7 +79,8 @@ pub async fn serve(server: Server, stop: impl Future<Output = ()>) -> io::Result
     let Server { vault, instances, policy, limits, socket, network, dashboard } = server;
     let pulse = Arc::new(Pulse::default());
     let metrics = Arc::new(Metrics::new(Arc::clone(&pulse)));
-    let dashboard = dashboard.then(|| Arc::new(Dashboard::new(vault.clone(), instances.clone(), pulse)));
+    let dashboard =
+        dashboard.map(|concerns| Arc::new(Dashboard::new(vault.clone(), instances.clone(), pulse, concerns)));
     let urls = network.iter().filter_map(NetworkListener::url).collect();
     let links = DashboardApi::new(vault.clone(), dashboard.clone(), urls);
     let gate = Gate::new(&limits, Arc::clone(&metrics));

@@ -1,6 +1,7 @@
 //! Composition: reads settings once, opens the vault, serves, stops.
 
 mod checkpoints;
+pub mod concerns;
 mod engine;
 mod error;
 mod harden;
@@ -33,6 +34,7 @@ pub use error::Error;
 use crate::api::{self, Server};
 use crate::authz::Policy;
 use crate::config::{Grants, InstanceSettings, Settings, TlsSettings};
+use crate::dashboard::Concerns;
 use crate::instances::{Instances, StateFolder};
 use crate::vault::Vault;
 
@@ -68,6 +70,8 @@ fn serve(settings: &Settings) -> Result<(), Error> {
     let Grants { users, groups } = settings.grants.clone();
     let policy = Policy::new(nix::unistd::geteuid().as_raw()).with_grants(users, groups);
     let vault = Vault::new(store, keys, settings.versions_kept);
+    let no_tokens = tokens.as_ref().and_then(|tokens| tokens.as_ref().err().cloned());
+    let watched = concerns::Watched::new(settings, no_tokens);
     let agent_socket = settings.socket.with_extension("engine");
     let agent = agent.zip(settings.instances.as_ref()).zip(tokens);
     let agent = agent.map(|((agent, set), state)| {
@@ -114,7 +118,7 @@ fn serve(settings: &Settings) -> Result<(), Error> {
         tracing::info!(socket = %settings.socket.display(), milliseconds, "ready");
         notify(sd_notify::NotifyState::Ready);
         let limits = settings.limits.clone();
-        let dashboard = settings.dashboard;
+        let dashboard = settings.dashboard.then(|| Concerns::new(move || watched.look()));
         api::serve(Server { vault: vault.clone(), instances, policy, limits, socket, network, dashboard }, stop)
             .await
             .map_err(Error::Runtime)?;

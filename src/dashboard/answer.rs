@@ -88,9 +88,17 @@ pub(super) fn go_to(path: &str) -> Answer {
 }
 
 /// The same for what htmx has asked for, which would put the page into the middle of the old one.
-pub(super) fn leave_for(path: &'static str) -> Answer {
+pub(super) fn leave_for(path: &str) -> Answer {
     let mut answer = whole(StatusCode::OK, TEXT, Bytes::new());
-    answer.headers_mut().insert("hx-redirect", HeaderValue::from_static(path));
+    let place = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/ui/"));
+    answer.headers_mut().insert("hx-redirect", place);
+    answer
+}
+
+/// That a page that asks for it stays as it is.
+pub(super) fn nothing() -> Answer {
+    let mut answer = Response::new(Content::Whole(Bytes::new()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
 

@@ -9,7 +9,10 @@ use super::pulse::Minute;
 /// That a container holds a secret.
 pub(super) struct Thread {
     pub(super) from: String,
+    /// What the secret is for; may be empty.
+    pub(super) called: String,
     pub(super) to: String,
+    pub(super) to_called: String,
     pub(super) is_stale: bool,
     pub(super) label: String,
 }
@@ -17,6 +20,8 @@ pub(super) struct Thread {
 /// The most secrets, and the most containers, in one picture.
 const MOST: usize = 24;
 const ROW: usize = 34;
+/// What a name has room for.
+const MOST_LETTERS: usize = 38;
 
 fn escaped(text: &str) -> String {
     escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
@@ -24,10 +29,12 @@ fn escaped(text: &str) -> String {
 
 /// Secrets on the left, containers on the right; and how many threads found no room.
 pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
-    let (mut left, mut right): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let (mut left, mut right): (Vec<Node<'_>>, Vec<Node<'_>>) = (Vec::new(), Vec::new());
     let mut drawn = Vec::new();
     for thread in threads {
-        let (Some(from), Some(to)) = (place(&mut left, &thread.from), place(&mut right, &thread.to)) else { continue };
+        let from = place(&mut left, Node { name: &thread.from, called: &thread.called });
+        let to = place(&mut right, Node { name: &thread.to, called: &thread.to_called });
+        let (Some(from), Some(to)) = (from, to) else { continue };
         drawn.push((from, to, thread));
     }
     let height = left.len().max(right.len()) * ROW + 8;
@@ -47,9 +54,13 @@ pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
         );
     }
     for (x, names) in [(10, &left), (570, &right)] {
-        for (number, name) in names.iter().enumerate() {
+        for (number, Node { name, called }) in names.iter().enumerate() {
             let (top, base) = (middle(number) - 13, middle(number) + 4);
-            let shown: String = name.chars().take(38).collect();
+            let whole = if called.is_empty() { name } else { called };
+            let mut shown: String = whole.chars().take(MOST_LETTERS).collect();
+            if shown.len() < whole.len() {
+                shown.push('…');
+            }
             let (name, shown) = (escaped(name), escaped(&shown));
             let _ = write!(
                 svg,
@@ -63,13 +74,19 @@ pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
     (svg, threads.len() - drawn.len())
 }
 
-fn place<'a>(names: &mut Vec<&'a str>, name: &'a str) -> Option<usize> {
-    if let Some(place) = names.iter().position(|there| *there == name) {
+/// A secret or a container, and what people call it.
+struct Node<'a> {
+    name: &'a str,
+    called: &'a str,
+}
+
+fn place<'a>(nodes: &mut Vec<Node<'a>>, node: Node<'a>) -> Option<usize> {
+    if let Some(place) = nodes.iter().position(|there| there.name == node.name) {
         return Some(place);
     }
-    (names.len() < MOST).then(|| {
-        names.push(name);
-        names.len() - 1
+    (nodes.len() < MOST).then(|| {
+        nodes.push(node);
+        nodes.len() - 1
     })
 }
 
@@ -132,13 +149,18 @@ mod tests {
     fn names_are_escaped_and_what_has_no_room_is_counted() {
         let thread = |number: usize| Thread {
             from: format!("sec_{number}"),
-            to: "<script>".to_owned(),
+            called: if number == 0 { "<script>".to_owned() } else { String::new() },
+            to: "c".to_owned(),
+            to_called: "<script>".to_owned(),
             is_stale: false,
             label: "\"&".to_owned(),
         };
         let all: Vec<Thread> = (0..MOST + 3).map(thread).collect();
         let (svg, left_out) = threads(&all);
-        assert!(!svg.contains("<script>") && !svg.contains("\"&") && svg.contains("sec_0"), "{svg}");
+        assert!(
+            !svg.contains("<script>") && !svg.contains("\"&") && svg.contains("sec_0<") && svg.contains("sec_1<"),
+            "{svg}"
+        );
         assert_eq!(left_out, 3);
     }
 }

@@ -47,6 +47,7 @@ impl Desk<'_> {
             ("/ui/secrets", "Secrets", self.may(Action::List, Resource::Some)),
             ("/ui/use", "Use", self.may(Action::Describe, Resource::Some)),
             ("/ui/instances", "Instances", self.may(Action::ListInstances, Resource::Some)),
+            ("/ui/devboxes", "Devboxes", self.may(Action::ListInstances, Resource::Some)),
             ("/ui/tokens", "Tokens", self.may(Action::ListTokens, Resource::Some)),
             ("/ui/audit", "Audit", self.may(Action::ListAudit, Resource::All)),
         ];

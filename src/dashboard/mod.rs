@@ -30,7 +30,7 @@ use session::{Sessions, Signed, Who};
 use visit::Fields;
 
 use crate::authz::{Action, Principal, Resource, Rights};
-use crate::domain::{Caller, Identity, Origin, Rates, Timestamp};
+use crate::domain::{Caller, Concern, Identity, Origin, Rates, Timestamp};
 use crate::instances::Instances;
 use crate::vault::{Error, Vault};
 
@@ -49,12 +49,23 @@ pub struct Dashboard {
     vault: Vault,
     instances: Instances,
     pulse: Arc<Pulse>,
+    concerns: Concerns,
     sessions: Sessions,
     links: Links,
     sign_ins: Rates<Option<IpAddr>>,
     pages: Rates<String>,
     /// How many entries were all checked, and when.
     verified: Mutex<Option<(u64, Timestamp)>>,
+}
+
+/// Looks at the daemon's surroundings, and tells what somebody should see to.
+pub struct Concerns(Box<dyn Fn() -> Vec<Concern> + Send + Sync>);
+
+impl Concerns {
+    /// What this finds.
+    pub fn new(look: impl Fn() -> Vec<Concern> + Send + Sync + 'static) -> Self {
+        Self(Box::new(look))
+    }
 }
 
 /// A request of somebody who is signed in.
@@ -72,11 +83,12 @@ pub fn is_ours(path: &str) -> bool {
 
 impl Dashboard {
     /// The dashboard of this vault; `pulse` counts calls.
-    pub fn new(vault: Vault, instances: Instances, pulse: Arc<Pulse>) -> Self {
+    pub fn new(vault: Vault, instances: Instances, pulse: Arc<Pulse>, concerns: Concerns) -> Self {
         Self {
             vault,
             instances,
             pulse,
+            concerns,
             sessions: Sessions::default(),
             links: Links::default(),
             sign_ins: Rates::new(SIGN_INS.0, SIGN_INS.1),
@@ -226,6 +238,9 @@ impl Desk<'_> {
             ["instances"] => pages::instances::list(self).await,
             ["instances", id] => pages::instances::show(self, id).await,
             ["instances", id, "logs"] => pages::instances::follow(self, id).await,
+            ["instances", id, "state"] => pages::instances::watch(self, id).await,
+            ["devboxes"] => pages::devboxes::list(self).await,
+            ["devboxes", name] => pages::devboxes::show(self, name).await,
             _ => Err(Fault::NotFound),
         }
     }
@@ -243,6 +258,9 @@ impl Desk<'_> {
             ["tokens", "new"] => pages::token_new::make(self, &form).await,
             ["tokens", id, "revoke"] => pages::tokens::revoke(self, id).await,
             ["instances", id, "destroy"] => pages::instances::destroy(self, id, &form).await,
+            ["devboxes", name, "stop"] => pages::devboxes::stop(self, name).await,
+            ["devboxes", name, "start"] => pages::devboxes::start(self, name).await,
+            ["devboxes", name, "expire"] => pages::devboxes::expire(self, name, &form).await,
             _ => Err(Fault::NotFound),
         }
     }

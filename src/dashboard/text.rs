@@ -1,5 +1,9 @@
 //! Times and names as people read them.
 
+use std::fmt::Write;
+
+use askama::filters::{Html, escape};
+
 use crate::audit::View;
 use crate::domain::{Label, Timestamp};
 
@@ -43,6 +47,16 @@ pub(super) fn span(seconds: u64) -> String {
     format!("{} {unit}", seconds / size)
 }
 
+/// A text as HTML, in which what stands between backticks is a command or a name.
+pub(super) fn marked(text: &str) -> String {
+    let mut parts = text.split('`').map(|part| escape(part, Html).map(|part| part.to_string()).unwrap_or_default());
+    let mut html = parts.next().unwrap_or_default();
+    while let Some(part) = parts.next() {
+        let _ = write!(html, "<code>{part}</code>{}", parts.next().unwrap_or_default());
+    }
+    html
+}
+
 /// A label as it is written.
 pub(super) fn label(label: &Label) -> String {
     format!("{}={}", label.name(), label.value())
@@ -70,6 +84,12 @@ pub(super) fn encoded(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_marked_is_escaped() {
+        assert_eq!(marked("Run `a <b`, see c & `d`"), "Run <code>a &#60;b</code>, see c &#38; <code>d</code>");
+        assert_eq!(marked("<"), "&#60;");
+    }
 
     #[test]
     fn times_are_told_from_now() {

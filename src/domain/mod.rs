@@ -2,6 +2,7 @@
 
 mod actor;
 mod caller;
+mod concern;
 mod container;
 pub mod devbox;
 mod filter;
@@ -21,6 +22,7 @@ pub use ampoule_proto::id::{EnvName, InvalidId, InvalidLabel, InvalidVersion, La
 pub use ampoule_proto::request::{FilePath, Reference, Source};
 pub use ampoule_proto::secret::SecretBytes;
 pub use caller::{Caller, Identity, InvalidRequestId, InvalidTokenId, Origin, Peer, RequestId, TokenId};
+pub use concern::Concern;
 pub use container::{Container, InvalidContainer};
 pub use filter::{LabelCondition, LabelFilter};
 pub use injection::{Held, Injection, Process};

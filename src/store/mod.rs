@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
 pub use recorded::Recorded;
-pub use tx::{AuditRow, Mutation, ObjectsFrom, ReadTx, StoredVersion, TokenMutation, WriteTx};
+pub use tx::{AuditRow, Mutation, ObjectOrder, ReadTx, StoredVersion, TokenMutation, WriteTx};
 
 use crate::domain::VaultId;
 use crate::seal::LogSeal;

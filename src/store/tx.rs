@@ -21,9 +21,14 @@ pub trait ReadTx: Nodes<Error = StoreError> {
     /// Every secret that is not deleted, oldest first.
     fn objects(&mut self) -> Result<Vec<Object>, StoreError>;
 
-    /// Secrets that are not deleted, each with its place: those after a place, oldest first, or those before it, newest
-    /// first; so many at most.
-    fn some_objects(&mut self, from: ObjectsFrom, most: u32) -> Result<Vec<(u64, Object)>, StoreError>;
+    /// Secrets that are not deleted, each with its place, in this order: those behind the one of a place, or from the first on;
+    /// so many at most, and fewer only if there are no more.
+    fn some_objects(
+        &mut self,
+        order: ObjectOrder,
+        behind: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<(u64, Object)>, StoreError>;
 
     /// The newest versions before this one, newest first.
     fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError>;
@@ -189,13 +194,19 @@ pub trait WriteTx: ReadTx {
     fn rewrap_kek(&mut self, kek: &WrappedKek) -> Result<(), StoreError>;
 }
 
-/// Where a part of the list of secrets begins, and which way it goes.
+/// An order of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectsFrom {
-    /// After this place, oldest first.
-    After(u64),
-    /// Before this place, newest first.
-    Before(u64),
+pub enum ObjectOrder {
+    /// As they were made.
+    Oldest,
+    /// The other way round.
+    Newest,
+    /// By their ids.
+    Id,
+    /// By their descriptions, whatever the case; those without one last.
+    Description,
+    /// By their current versions, the highest first.
+    Version,
 }
 
 /// A version as it lies in the store.

@@ -158,6 +158,12 @@ impl Vault {
         self.permit_target(principal, action, Target::Devbox(name.clone()), reason, None, named).await
     }
 
+    /// Whether the caller may inject each of these, and they can be had. It is no attempt to, and leaves no entry.
+    pub async fn could_inject(&self, principal: &Principal, named: Vec<Named>) -> Result<bool, Error> {
+        let principal = principal.clone();
+        Ok(self.store.read(move |tx| Ok(refused(tx, &principal, &named)?.0.is_empty())).await?)
+    }
+
     async fn permit_target<F>(
         &self,
         principal: &Principal,

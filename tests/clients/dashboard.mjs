@@ -24,8 +24,9 @@ function expect(true_, what) {
 
 function watch(page) {
   page.on("console", (message) => {
-    // That a form was refused is what the page itself says.
-    const refused = message.text().endsWith("a status of 400 (Bad Request)");
+    // That a form was refused, or a page is not there, is what the page itself says.
+    const refused = /a status of (400|409) |ui\/nothing a status of 404 /.test(`${message.location().url} ${message.text()}`
+      .replace("Failed to load resource: the server responded with ", ""));
     if (["error", "warning"].includes(message.type()) && !refused) seen.console.push(`${page.url()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => seen.console.push(`${page.url()}: ${error}`));
@@ -38,7 +39,7 @@ function watch(page) {
 }
 
 async function context(options) {
-  const made = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const made = await browser.newContext({ viewport: LOOKS.light.size, ...options });
   const page = await made.newPage();
   watch(page);
   return page;
@@ -51,41 +52,91 @@ async function signIn(page) {
   await page.getByRole("heading", { name: "Overview" }).waitFor();
 }
 
-// Playwright's own evaluation is not bound by the page's policy.
-async function check(page, thoroughly = true) {
-  if (thoroughly) await accessibility(page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  if (wide > 0) seen.axe.push(`${page.url()}: ${wide}px wider than the window`);
+// How a page may be looked at: as a person has set up the system, and on how large a screen. Transitions would only be in the way.
+const LOOKS = {
+  light: { colorScheme: "light", size: { width: 1280, height: 800 } },
+  dark: { colorScheme: "dark", size: { width: 1280, height: 800 } },
+  narrow: { colorScheme: "light", size: { width: 360, height: 740 } },
+  wide: { colorScheme: "light", size: { width: 2560, height: 1200 } },
+};
+// What another look may change.
+const SEEN = { type: "rule", values: ["color-contrast", "scrollable-region-focusable", "target-size"] };
+
+// Looks at a page in each way, and takes a picture of each. Playwright's own evaluation is not bound by the page's policy.
+async function look(page, name) {
+  await page.evaluate(axe);
+  for (const [way, { colorScheme, size }] of Object.entries(LOOKS)) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize(size);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 0) seen.axe.push(`${page.url()}: ${way}: ${wide}px wider than the window`);
+    if (way === "wide") continue;
+    await accessibility(page, way);
+    if (told.screenshots) await picture(page, `${name}-${way}`, size);
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await page.setViewportSize(LOOKS.light.size);
 }
 
-async function accessibility(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+async function accessibility(page, way) {
+  const options = { resultTypes: ["violations"], ...(way === "light" ? {} : { runOnly: SEEN }) };
+  const found = await page.evaluate((options) => window.axe.run(document, options), options);
   for (const { id, impact, nodes } of found.violations) {
     if (["serious", "critical"].includes(impact)) {
-      seen.axe.push(`${page.url()}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+      seen.axe.push(`${page.url()}: ${way}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
     }
   }
 }
 
-const height = (page) => page.evaluate(() => document.documentElement.scrollHeight);
+async function picture(page, name, size) {
+  mkdirSync(told.screenshots, { recursive: true });
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: 0, width: size.width, height: Math.min(1100, Math.max(size.height, height)) };
+  await page.screenshot({ path: `${told.screenshots}/${name}.png`, clip, fullPage: true });
+}
 
-// Every page, by its address; the same in each way of looking.
-async function tour(page, look) {
+// Every page, by its address.
+async function tour(page, each) {
   const pages = {
     overview: "/ui/", secrets: "/ui/secrets", secret: `/ui/secrets/${told.secret}`, new: "/ui/secrets/new",
     set: `/ui/secrets/${told.secret}/set`, delete: `/ui/secrets/${told.secret}/delete`, use: "/ui/use", audit: "/ui/audit",
-    entry: "/ui/audit/3", tokens: "/ui/tokens", "new-token": "/ui/tokens/new", instances: "/ui/instances", session: "/ui/session",
+    entry: "/ui/audit/3", tokens: "/ui/tokens", "new-token": "/ui/tokens/new", instances: "/ui/instances",
+    instance: `/ui/instances/${told.instances.stays}`, devboxes: "/ui/devboxes", devbox: "/ui/devboxes/api", session: "/ui/session",
   };
   for (const [name, path] of Object.entries(pages)) {
     const answer = await page.goto(told.url + path);
-    expect(answer.status() === 200, `${look}: ${name} is there`);
-    if (look !== "no-script") await check(page, look !== "wide");
-    if (told.screenshots && look !== "no-script") {
-      mkdirSync(told.screenshots, { recursive: true });
-      await page.screenshot({ path: `${told.screenshots}/${name}-${look}.png`, clip: { x: 0, y: 0, width: page.viewportSize().width, height: Math.min(1100, await height(page)) }, fullPage: true });
-    }
+    expect(answer.status() === 200, `${name} is there`);
+    await each(name);
   }
+}
+
+// Pages that one comes to by doing something.
+async function afterwards(page) {
+  await page.goto(`${told.url}/ui/secrets/${told.revealable}`);
+  await page.getByRole("button", { name: "Reveal the value" }).click();
+  await page.locator("#secret-value").waitFor();
+  await look(page, "value");
+  await page.goto(`${told.url}/ui/secrets/${told.secret}/set`);
+  await page.getByLabel("New value", { exact: true }).fill("what I would have it be");
+  const other = await page.context().newPage();
+  watch(other);
+  await other.goto(page.url());
+  await other.getByLabel("New value", { exact: true }).fill("what another has it be");
+  await other.getByRole("button", { name: /^Store in place of/ }).click();
+  await other.getByRole("status").waitFor();
+  await other.close();
+  await page.getByRole("button", { name: /^Store in place of/ }).click();
+  await page.getByText("Somebody was quicker").waitFor();
+  expect(!(await page.content()).includes("would have it be"), "what was typed is in no page");
+  await look(page, "conflict");
+  await page.goto(`${told.url}/ui/tokens/new`);
+  await page.getByLabel("Name").fill("web-node");
+  await page.getByRole("group", { name: "Secrets", exact: true }).getByLabel("inject").check();
+  await page.getByRole("button", { name: "Make the token" }).click();
+  await page.locator("#token").waitFor();
+  await look(page, "token");
+  await page.goto(`${told.url}/ui/nothing`);
+  await look(page, "fault");
 }
 
 // What is shown once the browser has made up its mind.
@@ -141,6 +192,13 @@ async function work(page, scripted) {
   // Others go as the list is searched while one types.
   await page.waitForFunction(() => document.querySelectorAll("#list tbody tr").length < 3);
   expect((await page.locator("#list").textContent()).includes(id), "it is found");
+  await page.goto(`${told.url}/ui/secrets`);
+  await page.getByRole("link", { name: "Last access" }).click();
+  await page.locator("th[aria-sort=descending]", { hasText: "Last access" }).waitFor();
+  expect((await page.locator("#list tbody tr").first().textContent()).includes(id), "what was revealed last is first");
+  await page.getByLabel("Order").selectOption("By description");
+  if (!scripted) await page.getByRole("button", { name: "Search" }).click();
+  await page.locator("th[aria-sort=ascending]", { hasText: "Description" }).waitFor();
   await page.getByRole("link", { name: "env=prod" }).first().click();
   await page.getByRole("link", { name: "Remove the filter env=prod" }).waitFor();
   await page.goto(`${told.url + address}/delete`);
@@ -175,6 +233,49 @@ async function work(page, scripted) {
   expect((await waits).suggestedFilename() === "audit.jsonl", "the log can be taken along");
 }
 
+// What people do with containers that run.
+async function containers(page, scripted) {
+  await page.goto(`${told.url}/ui/instances`);
+  await page.getByRole("link", { name: told.instances[scripted ? "scripted" : "plain"] }).click();
+  await page.getByText("RUNNING", { exact: true }).waitFor();
+  const log = page.locator("pre.log");
+  if (scripted) {
+    const lines = (await log.textContent()).split("\n").length;
+    await page.waitForFunction((n) => document.querySelector("pre.log").textContent.split("\n").length > n, lines);
+    expect(/^job \| \S+Z request \d+ was answered$/m.test(await log.textContent()), "what it prints comes as it is printed");
+  } else {
+    expect((await log.textContent()).includes("request 1 was answered"), "what it has printed is there");
+  }
+  const destroy = page.getByRole("button", { name: "Destroy" });
+  await destroy.click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel(/Its containers are stopped and removed/).check();
+  await destroy.click();
+  await page.getByText("DESTROYED", { exact: true }).waitFor();
+  expect((await destroy.count()) === 0, "what is destroyed can't be destroyed again");
+  await page.goto(`${told.url}/ui/devboxes`);
+  const name = scripted ? "with-scripts" : "without-scripts";
+  await page.getByRole("link", { name, exact: true }).click();
+  const badge = (text) => page.locator(".head .badge", { hasText: text });
+  await badge("RUNNING").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await badge("SUSPENDED").waitFor();
+  expect((await page.getByRole("button", { name: "Stop" }).count()) === 0, "what is stopped can't be stopped again");
+  await page.getByRole("button", { name: "Start" }).click();
+  // Its state comes by itself, with scripts.
+  while (!scripted && (await badge("RUNNING").count()) === 0) {
+    await page.reload();
+  }
+  await badge("RUNNING").waitFor();
+  await page.getByLabel(/^Type/).fill("another");
+  await page.getByRole("button", { name: "Remove with its files" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel(/^Type/).fill(name);
+  await page.getByRole("button", { name: "Remove with its files" }).click();
+  await page.getByRole("status").waitFor();
+  expect((await page.getByRole("link", { name, exact: true }).count()) === 0, "it is removed");
+}
+
 // The keyboard alone: the first stop leads past the navigation, and where one is can be seen.
 async function keyboard(page) {
   await page.goto(`${told.url}/ui/secrets`);
@@ -187,30 +288,27 @@ async function keyboard(page) {
 }
 
 try {
-  const looks = {
-    light: { colorScheme: "light" },
-    dark: { colorScheme: "dark" },
-    narrow: { colorScheme: "light", viewport: { width: 360, height: 740 } },
-    wide: { colorScheme: "light", viewport: { width: 2560, height: 1200 } },
-  };
   let page = await context({ permissions: ["clipboard-read", "clipboard-write"] });
-  await page.goto(`${told.url}/ui/sign-in`);
-  await check(page);
-  if (told.screenshots) await page.screenshot({ path: `${told.screenshots}/sign-in-light.png` });
+  // The link counts for a minute.
+  await page.goto(told.link);
+  await look(page, "link");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.getByRole("link", { name: /^user:/ }).click();
+  await page.getByRole("button", { name: "End all of my sessions" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await look(page, "sign-in");
   await signIn(page);
   await work(page, true);
+  await containers(page, true);
   await keyboard(page);
-  const state = await page.context().storageState();
-  for (const [look, options] of Object.entries(looks)) {
-    if (look === "wide" && told.screenshots) continue;
-    page = await context({ ...options, storageState: state });
-    await tour(page, look);
-    await page.context().close();
-  }
+  await afterwards(page);
+  await tour(page, (name) => look(page, name));
   page = await context({ javaScriptEnabled: false });
   await signIn(page);
   await work(page, false).catch((error) => { throw new Error(`without scripts: ${error.message}`); });
-  await tour(page, "no-script");
+  await containers(page, false).catch((error) => { throw new Error(`without scripts: ${error.message}`); });
+  await tour(page, () => {});
   seen.done = true;
 } catch (error) {
   seen.error = `${error.message}\n${error.stack}`;

@@ -7,7 +7,7 @@ mod desk;
 mod devbox;
 mod docker;
 mod files;
-mod host;
+pub(crate) mod host;
 mod life;
 mod ports;
 mod power;

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::output::{Format, OutputFlag, print, print_json, visible};
 use super::{CliError, Context};
+use crate::domain::Concern;
 
 /// Check that everything is in place for secrets to reach containers
 ///
@@ -67,6 +68,15 @@ impl Check {
 
     fn fail(name: &str, message: String, remedy: &str) -> Self {
         Self { name: name.to_owned(), level: Level::Fail, message, remedy: remedy.to_owned() }
+    }
+
+    /// What a look found.
+    fn look(name: &str, look: Result<String, Concern>) -> Self {
+        match look {
+            Ok(message) => Self::ok(name, message),
+            Err(Concern { message, remedy, is_grave: true, .. }) => Self::fail(name, message, &remedy),
+            Err(Concern { message, remedy, .. }) => Self::warn(name, message, &remedy),
+        }
     }
 
     /// The failure that another command would report: a cause line, then a remedy line.

@@ -1,28 +1,20 @@
 //! Instances: groups of containers that the daemon has started.
 
-use std::time::Duration;
-
 use askama::Template;
-use bytes::Bytes;
-use tokio::sync::mpsc;
+use http::StatusCode;
 
 use super::super::Desk;
-use super::super::answer::{self, Answer, go_to, page, pieces};
+use super::super::answer::{Answer, go_to, leave_for, nothing, page, page_with};
 use super::super::error::Fault;
 use super::super::frame::Frame;
 use super::super::text::{self, When, encoded, short};
 use super::super::visit::Fields;
+use super::logs::{self, Logs};
 use crate::authz::{Action, Resource};
-use crate::domain::{Instance, InstanceId, Status, Timestamp};
-use crate::engine::{Frame as EngineFrame, Session};
+use crate::domain::{Instance, InstanceId, Status};
 use crate::vault::{Error, InstanceQuery, InstanceRefusal};
 
 const ROWS: usize = 50;
-/// How much of what containers printed is on the page itself, in bytes.
-const MOST_LOGS: usize = 64 << 10;
-
-/// How often a byte is sent that shows nothing, so that a connection without any other is not closed.
-const HEARTBEAT: Duration = Duration::from_secs(20);
 
 #[derive(Template)]
 #[template(path = "instances.html")]
@@ -36,14 +28,22 @@ struct Instances {
 
 struct Row {
     id: String,
-    status: &'static str,
-    kind: &'static str,
-    reason: String,
+    state: State,
+    /// What it is called, if it is a devbox that is still to be found by that.
+    devbox: Option<String>,
     purpose: String,
     containers: usize,
     made: When,
     by: String,
     deadline: Option<When>,
+}
+
+/// How far an instance is, and why.
+pub(super) struct State {
+    pub(super) status: &'static str,
+    /// How it is marked.
+    pub(super) kind: &'static str,
+    pub(super) reason: String,
 }
 
 #[derive(Template)]
@@ -55,8 +55,10 @@ struct One {
     labels: Vec<String>,
     ended: Option<When>,
     members: Vec<Member>,
-    logs: Option<String>,
+    logs: Option<Logs>,
     may_destroy: bool,
+    /// Whether anything may still become of it.
+    is_over: bool,
     lives: bool,
 }
 
@@ -67,10 +69,9 @@ struct Member {
     ports: Vec<String>,
 }
 
-impl From<&Instance> for Row {
+impl From<&Instance> for State {
     fn from(instance: &Instance) -> Self {
         Self {
-            id: instance.id.to_string(),
             status: instance.status.as_str(),
             kind: match instance.status {
                 Status::Running => "ok",
@@ -81,6 +82,17 @@ impl From<&Instance> for Row {
                 Status::Destroyed | Status::Suspended => "plain",
             },
             reason: instance.reason.clone(),
+        }
+    }
+}
+
+impl From<&Instance> for Row {
+    fn from(instance: &Instance) -> Self {
+        let devbox = instance.devbox.as_ref().filter(|_| !instance.status.is_over());
+        Self {
+            id: instance.id.to_string(),
+            state: State::from(instance),
+            devbox: devbox.map(|devbox| devbox.name.to_string()),
             purpose: instance.purpose.clone(),
             containers: instance.members.len(),
             made: When::new(instance.created_at),
@@ -116,15 +128,13 @@ fn id(text: &str) -> Result<InstanceId, Fault> {
 }
 
 pub(in crate::dashboard) async fn show(desk: &Desk<'_>, text: &str) -> Result<Answer, Fault> {
-    one(desk, &id(text)?, String::new()).await
+    one(desk, &id(text)?, StatusCode::OK, String::new()).await
 }
 
-async fn one(desk: &Desk<'_>, id: &InstanceId, error: String) -> Result<Answer, Fault> {
+async fn one(desk: &Desk<'_>, id: &InstanceId, status: StatusCode, error: String) -> Result<Answer, Fault> {
     let instance = desk.dashboard.instances.describe(&desk.principal, id).await?;
-    let has_containers = instance.members.iter().any(|member| member.id.is_some());
-    let logs = if has_containers && !instance.status.is_over() { Some(printed(desk, id).await?) } else { None };
+    let is_over = instance.status.is_over();
     let may_destroy = desk.may(Action::DestroyInstance, Resource::Instance(id, Some(&instance.labels)));
-    let status = if error.is_empty() { http::StatusCode::OK } else { http::StatusCode::BAD_REQUEST };
     let page = One {
         frame: desk.frame(id.as_str(), "Instances"),
         error,
@@ -132,11 +142,35 @@ async fn one(desk: &Desk<'_>, id: &InstanceId, error: String) -> Result<Answer, 
         labels: instance.labels.iter().map(text::label).collect(),
         ended: instance.destroyed_at.map(When::new),
         members: instance.members.iter().map(member).collect(),
-        logs,
-        may_destroy: may_destroy && !instance.status.is_over(),
+        logs: logs::of(desk, &instance).await,
+        may_destroy: may_destroy && !is_over,
+        is_over,
         lives: instance.status == Status::Running,
     };
-    answer::page_with(status, &page)
+    page_with(status, &page)
+}
+
+/// What an open page asks again and again: nothing, unless the state is another one than the page shows. What it has asked
+/// first is in the log, and this is not.
+pub(in crate::dashboard) async fn watch(desk: &Desk<'_>, text: &str) -> Result<Answer, Fault> {
+    let (id, query) = (id(text)?, desk.visit.query());
+    let instance = desk.dashboard.instances.look(&id).await;
+    let instance = match instance {
+        Ok(found) if desk.may(Action::DescribeInstance, Resource::Instance(&id, Some(&found.labels))) => found,
+        // Who may not is refused like anybody who asks for the first time.
+        _ => desk.dashboard.instances.describe(&desk.principal, &id).await?,
+    };
+    if query.get("was") == instance.status.as_str() {
+        return Ok(nothing());
+    }
+    Ok(match instance.devbox.filter(|_| query.get("page") == "devbox" && !instance.status.is_over()) {
+        Some(devbox) => leave_for(&format!("/ui/devboxes/{}", devbox.name)),
+        None => leave_for(&format!("/ui/instances/{id}")),
+    })
+}
+
+pub(in crate::dashboard) async fn follow(desk: &Desk<'_>, text: &str) -> Result<Answer, Fault> {
+    logs::follow(desk, &id(text)?).await
 }
 
 fn member(member: &crate::domain::Member) -> Member {
@@ -152,129 +186,18 @@ fn member(member: &crate::domain::Member) -> Member {
     }
 }
 
-/// The end of what the containers have printed so far.
-async fn printed(desk: &Desk<'_>, id: &InstanceId) -> Result<String, Fault> {
-    let mut all = Vec::new();
-    for (name, mut session) in desk.dashboard.instances.logs(&desk.principal, id, false).await? {
-        let mut lines = Lines::new(name);
-        loop {
-            match session.next().await {
-                Ok(EngineFrame::Exit(_)) => {
-                    if !lines.rest.is_empty() {
-                        all.extend(lines.line());
-                    }
-                    break;
-                }
-                Ok(EngineFrame::Stdout(data) | EngineFrame::Stderr(data)) => all.extend(lines.take(&data)),
-                Ok(_) => {}
-                Err(error) => return Err(Error::Instance(InstanceRefusal::Engine(error.to_string())).into()),
-            }
-            if all.len() > 2 * MOST_LOGS {
-                all.drain(..all.len() - MOST_LOGS);
-            }
-        }
-    }
-    all.drain(..all.len().saturating_sub(MOST_LOGS));
-    Ok(String::from_utf8_lossy(&all).into_owned())
-}
-
-/// The same as it comes, until the browser goes or the containers end.
-pub(in crate::dashboard) async fn follow(desk: &Desk<'_>, text: &str) -> Result<Answer, Fault> {
-    let sessions = desk.dashboard.instances.logs(&desk.principal, &id(text)?, true).await?;
-    let (to, from) = mpsc::channel(8);
-    for (name, session) in sessions {
-        tokio::spawn(tell(Lines::new(name), session, to.clone()));
-    }
-    Ok(pieces(answer::TEXT, None, from))
-}
-
-async fn tell(mut lines: Lines, mut session: Session, to: mpsc::Sender<Bytes>) {
-    loop {
-        let frame = tokio::select! {
-            frame = session.next() => frame,
-            () = tokio::time::sleep(HEARTBEAT) => Ok(EngineFrame::Stdout(vec![0])),
-            () = to.closed() => return,
-        };
-        match frame {
-            Ok(EngineFrame::Stdout(data)) if data == [0] => {
-                if to.send(Bytes::from_static(&[0])).await.is_err() {
-                    return;
-                }
-            }
-            Ok(EngineFrame::Stdout(data) | EngineFrame::Stderr(data)) => {
-                let told = lines.take(&data);
-                if !told.is_empty() && to.send(told.into()).await.is_err() {
-                    return;
-                }
-            }
-            Ok(EngineFrame::Exit(_)) | Err(_) => return,
-            Ok(_) => {}
-        }
-    }
-}
-
-/// Makes whole lines of what a container prints, with its name and the time before each.
-struct Lines {
-    name: String,
-    rest: Vec<u8>,
-}
-
-impl Lines {
-    /// The longest line; what is longer is told in parts.
-    const LONGEST: usize = 16 << 10;
-
-    fn new(name: String) -> Self {
-        Self { name, rest: Vec::new() }
-    }
-
-    /// The lines that end in this.
-    fn take(&mut self, data: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(data.len() + 64);
-        for part in data.split_inclusive(|byte| *byte == b'\n') {
-            self.rest.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.rest.len() > Self::LONGEST {
-                out.extend(self.line());
-            }
-        }
-        out
-    }
-
-    /// What is there of a line. The engine begins each with the time, to the nanosecond.
-    fn line(&mut self) -> Vec<u8> {
-        let line = std::mem::take(&mut self.rest);
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches('\n');
-        let stamped = text.split_once(' ').and_then(|(at, text)| Some((at.parse::<Timestamp>().ok()?, text)));
-        let name = &self.name;
-        let told = match stamped {
-            Some((at, text)) => format!("{name} | {at:.0} {text}\n"),
-            None => format!("{name} | {text}\n"),
-        };
-        told.into_bytes()
-    }
-}
-
 pub(in crate::dashboard) async fn destroy(desk: &Desk<'_>, text: &str, form: &Fields) -> Result<Answer, Fault> {
     let id = id(text)?;
     if form.get("sure") != "yes" {
         let error = "say that its containers may be removed: tick the box beside the button";
-        return one(desk, &id, error.to_owned()).await;
+        return one(desk, &id, StatusCode::BAD_REQUEST, error.to_owned()).await;
     }
     let reason = "destroyed in the dashboard".to_owned();
-    desk.dashboard.instances.destroy(&desk.principal, &id, reason).await?;
-    Ok(go_to(&format!("/ui/instances/{id}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_line_has_its_containers_name_and_time_once() {
-        let mut lines = Lines::new("web".to_owned());
-        let parts = [b"2026-11-29T07:39:29.153517368Z a\nnot".as_slice(), b" a time\n", b"\n", b"rest"];
-        let told = parts.map(|data| String::from_utf8(lines.take(data)).expect("UTF-8"));
-        assert_eq!(told, ["web | 2026-11-29T07:39:29Z a\n", "web | not a time\n", "web | \n", ""]);
-        assert_eq!(lines.line(), b"web | rest\n");
+    match desk.dashboard.instances.destroy(&desk.principal, &id, reason).await {
+        Ok(()) => Ok(go_to(&format!("/ui/instances/{id}"))),
+        Err(Error::Instance(error @ (InstanceRefusal::State { .. } | InstanceRefusal::Engine(_)))) => {
+            one(desk, &id, StatusCode::CONFLICT, error.to_string()).await
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -7,10 +7,11 @@ use super::super::answer::{Answer, page};
 use super::super::chart;
 use super::super::error::Fault;
 use super::super::frame::Frame;
-use super::super::text::{When, span};
+use super::super::text::{When, marked, span};
 use super::audit::Row;
 use crate::audit::EntryFilter;
 use crate::authz::{Action, Resource};
+use crate::domain::Concern;
 use crate::vault::{LogState, UsageFilter};
 
 /// How many denials are shown.
@@ -29,6 +30,10 @@ struct Overview {
     /// Containers that hold something, and those of them that hold what is stale.
     held: Option<(usize, usize)>,
     log: Option<LogState>,
+    /// What else should be seen to, for who may read the log.
+    concerns: Vec<Shown>,
+    /// Whether one of them is grave.
+    at_risk: bool,
     denials: Option<Vec<Row>>,
     calls: u32,
     failed: u32,
@@ -36,6 +41,20 @@ struct Overview {
     latencies: String,
     may_create: bool,
     may_list: bool,
+}
+
+/// A concern; its remedy is HTML.
+struct Shown {
+    about: &'static str,
+    message: String,
+    remedy: String,
+    is_grave: bool,
+}
+
+impl From<Concern> for Shown {
+    fn from(Concern { about, message, remedy, is_grave }: Concern) -> Self {
+        Self { about, message, remedy: marked(&remedy), is_grave }
+    }
 }
 
 pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault> {
@@ -52,7 +71,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     } else {
         None
     };
-    let (log, denials) = if desk.may(Action::ListAudit, Resource::All) {
+    let reads_log = desk.may(Action::ListAudit, Resource::All);
+    let (log, denials) = if reads_log {
         let filter = EntryFilter { outcome: Some("denied".to_owned()), ..EntryFilter::default() };
         let found = vault.log_before(&desk.principal, u64::MAX, DENIALS, filter).await?;
         let rows = found.entries.iter().map(Row::new).collect();
@@ -60,6 +80,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     } else {
         (None, None)
     };
+    // They tell of places on the host.
+    let concerns = if reads_log { (desk.dashboard.concerns.0)() } else { Vec::new() };
     let hour = desk.dashboard.pulse.last_hour();
     page(&Overview {
         frame: desk.frame("Overview", "Overview"),
@@ -71,6 +93,8 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
         key_made: keys.made_at.map(When::new),
         held,
         log,
+        at_risk: concerns.iter().any(|concern| concern.is_grave),
+        concerns: concerns.into_iter().map(Shown::from).collect(),
         denials,
         calls: hour.iter().map(|minute| minute.calls).sum(),
         failed: hour.iter().map(|minute| minute.failed).sum(),

@@ -42,6 +42,10 @@ pub(super) fn snippets(id: &ObjectId) -> Vec<Snippet> {
             ),
             "",
         ),
-        snippet("devbox.yaml", format!("image: IMAGE\nenv:\n  - name: {VARIABLE}\n    from_secret_id: {id}\n"), ""),
+        snippet(
+            "devbox.yaml",
+            format!("name: box\nimage: IMAGE\nenv:\n  - name: {VARIABLE}\n    from_secret_id: {id}\n"),
+            "",
+        ),
     ]
 }

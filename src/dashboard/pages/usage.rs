@@ -11,18 +11,25 @@ use super::super::error::Fault;
 use super::super::frame::Frame;
 use super::super::text::short;
 use super::secret::Holder;
-use crate::vault::UsageFilter;
+use super::secrets::first_line;
+use crate::vault::{Usage, UsageFilter};
 
 #[derive(Template)]
 #[template(path = "usage.html")]
 struct Use {
     frame: Frame,
     stale_only: bool,
-    rows: Vec<(String, Holder)>,
+    rows: Vec<Row>,
     restart: Vec<String>,
     picture: String,
     left_out: usize,
     more: usize,
+}
+
+struct Row {
+    id: String,
+    description: String,
+    holder: Holder,
 }
 
 /// The most rows of a page.
@@ -42,10 +49,15 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     let threads: Vec<Thread> = found
         .iter()
         .map(|usage| {
-            let id = short(&usage.container.id);
-            let name = if usage.container.name.is_empty() { id } else { usage.container.name.clone() };
             let is_stale = usage.deleted || usage.version != usage.current;
-            Thread { from: usage.object.to_string(), to: name, is_stale, label: format!("version {}", usage.version) }
+            Thread {
+                from: usage.object.to_string(),
+                called: first_line(usage.description.as_str()),
+                to: short(&usage.container.id),
+                to_called: usage.container.name.clone(),
+                is_stale,
+                label: format!("version {}", usage.version),
+            }
         })
         .collect();
     let (picture, left_out) = chart::threads(&threads);
@@ -53,10 +65,15 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     page(&Use {
         frame: desk.frame("Use", "Use"),
         stale_only,
-        rows: found.iter().take(ROWS).map(|usage| (usage.object.to_string(), Holder::from(usage))).collect(),
+        rows: found.iter().take(ROWS).map(row).collect(),
         restart: restart.into_values().collect(),
         picture,
         left_out,
         more,
     })
+}
+
+fn row(usage: &Usage) -> Row {
+    let description = first_line(usage.description.as_str());
+    Row { id: usage.object.to_string(), description, holder: Holder::from(usage) }
 }

@@ -93,6 +93,12 @@ impl Instances {
         }
     }
 
+    /// Whether the caller, who has described a devbox, could be given its secrets now, as a start would. It is no attempt at
+    /// one, and leaves no entry.
+    pub async fn could_start(&self, principal: &Principal, instance: &Instance) -> Result<bool, Error> {
+        self.vault().could_inject(principal, secrets(instance)).await
+    }
+
     /// Removes one with its files; done when they are gone.
     pub async fn expire_devbox(&self, principal: &Principal, name: &DevboxName) -> Result<(), Error> {
         let asked = self.vault().permit_devbox(principal, Action::DestroyInstance, name, None, |_| Vec::new()).await?;

@@ -4,6 +4,7 @@ mod agree;
 mod convert;
 mod injection;
 mod instance;
+mod order;
 mod read;
 mod schema;
 mod state;

@@ -12,7 +12,7 @@ use crate::domain::{
     TokenId, TokenName, VaultId, Version, VersionInfo, WrappedAuditKey, WrappedKek,
 };
 use crate::seal::Voucher;
-use crate::store::{AuditRow, Mutation, ObjectsFrom, ReadTx, StoreError, StoredVersion, TokenMutation};
+use crate::store::{AuditRow, Mutation, ObjectOrder, ReadTx, StoreError, StoredVersion, TokenMutation};
 
 impl SqliteTx<'_> {
     /// Runs statements and says what their failure means.
@@ -62,23 +62,13 @@ impl ReadTx for SqliteTx<'_> {
         rows.into_iter().map(|(id, object)| object.map_err(|error| row_error(self.path, &id, &error))).collect()
     }
 
-    fn some_objects(&mut self, from: ObjectsFrom, most: u32) -> Result<Vec<(u64, Object)>, StoreError> {
-        let (place, condition) = match from {
-            ObjectsFrom::After(place) => (place, "o.seq > ?1 ORDER BY o.seq"),
-            ObjectsFrom::Before(place) => (place, "o.seq < ?1 ORDER BY o.seq DESC"),
-        };
-        let place = i64::try_from(place).unwrap_or(i64::MAX);
-        let rows: Vec<(String, rusqlite::Result<(u64, Object)>)> = self.run(|tx| {
-            tx.prepare_cached(&format!(
-                "SELECT {OBJECT_COLUMNS}, o.seq FROM objects o WHERE o.deleted_at IS NULL AND {condition} LIMIT ?2"
-            ))?
-            .query_map(params![place, most], |row| {
-                let object = convert::object(row).and_then(|object| Ok((row.get("seq")?, object)));
-                Ok((row.get(0)?, object))
-            })?
-            .collect()
-        })?;
-        rows.into_iter().map(|(id, object)| object.map_err(|error| row_error(self.path, &id, &error))).collect()
+    fn some_objects(
+        &mut self,
+        order: ObjectOrder,
+        behind: Option<u64>,
+        most: u32,
+    ) -> Result<Vec<(u64, Object)>, StoreError> {
+        self.objects_in_order(order, behind, most)
     }
 
     fn versions_before(&mut self, id: &ObjectId, before: Version, most: u32) -> Result<Vec<VersionInfo>, StoreError> {

@@ -19,7 +19,7 @@ struct Step {
 }
 
 /// A step that has been released is never edited.
-const MIGRATIONS: [Step; 8] = [
+const MIGRATIONS: [Step; 9] = [
     Step { sql: include_str!("migrations/001.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/002.sql"), fill: tree::build },
     Step { sql: include_str!("migrations/003.sql"), fill: |_| Ok(()) },
@@ -29,6 +29,7 @@ const MIGRATIONS: [Step; 8] = [
     Step { sql: include_str!("migrations/006.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/007.sql"), fill: |_| Ok(()) },
     Step { sql: include_str!("migrations/008.sql"), fill: |_| Ok(()) },
+    Step { sql: include_str!("migrations/009.sql"), fill: |_| Ok(()) },
 ];
 
 /// How long a statement waits for another process.

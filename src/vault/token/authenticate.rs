@@ -25,20 +25,7 @@ impl Vault {
 
     /// The same for who has shown the token before, of which the hash was kept.
     pub async fn readmit(&self, hash: TokenHash, from: Origin, request: RequestId) -> Result<Principal, Error> {
-        let found = self.store.read(move |tx| {
-            let Some((token, voucher)) = tx.token_of(&hash)? else { return Ok(None) };
-            let logged = tx.last_token_mutation(&token.id)?;
-            Ok(Some((token, voucher, logged)))
-        });
-        let found = found.await?;
-        let judged = match found {
-            None => Err((Outcome::Unknown, None)),
-            Some((token, voucher, _)) if !self.vouches(&voucher, &token, &hash) => {
-                Err((Outcome::Tampered, Some(token.id)))
-            }
-            Some((token, _, logged)) => judge(token, logged, Timestamp::now()),
-        };
-        match judged {
+        match self.judged(hash).await? {
             Ok(token) => {
                 let caller = Caller { identity: Identity::Token { id: token.id, from }, request };
                 Ok(Principal::new(caller, Arc::new(Rights::Permitted(token.permissions))))
@@ -50,7 +37,30 @@ impl Vault {
             }
         }
     }
+
+    /// Whether a token counts. That one doesn't leaves no entry: it is for attempts that are too many for the log.
+    pub async fn counts(&self, bearer: &str) -> Result<bool, Error> {
+        Ok(self.judged(TokenHash::of(bearer)).await?.is_ok())
+    }
+
+    async fn judged(&self, hash: TokenHash) -> Result<Judged, Error> {
+        let found = self.store.read(move |tx| {
+            let Some((token, voucher)) = tx.token_of(&hash)? else { return Ok(None) };
+            let logged = tx.last_token_mutation(&token.id)?;
+            Ok(Some((token, voucher, logged)))
+        });
+        Ok(match found.await? {
+            None => Err((Outcome::Unknown, None)),
+            Some((token, voucher, _)) if !self.vouches(&voucher, &token, &hash) => {
+                Err((Outcome::Tampered, Some(token.id)))
+            }
+            Some((token, _, logged)) => judge(token, logged, Timestamp::now()),
+        })
+    }
 }
+
+/// A token that counts, or what the log is told.
+type Judged = Result<Token, (Outcome, Option<TokenId>)>;
 
 impl Vault {
     /// Ready when the token that a caller has shown counts no more; never for who has shown none.
@@ -108,7 +118,7 @@ impl Vault {
 }
 
 /// The row alone could be an older one that was put back: it must agree with what the log says was done last.
-fn judge(token: Token, logged: Option<TokenMutation>, now: Timestamp) -> Result<Token, (Outcome, Option<TokenId>)> {
+fn judge(token: Token, logged: Option<TokenMutation>, now: Timestamp) -> Judged {
     let outcome = match (token.state(now), logged) {
         (TokenState::Living, Some(TokenMutation::Made)) => return Ok(token),
         (TokenState::Expired, Some(TokenMutation::Made)) => Outcome::Expired,

@@ -6,7 +6,7 @@ use super::super::load::{self, Asked};
 use super::super::{Error, Vault, entry};
 use crate::audit::Outcome;
 use crate::authz::{Action, Principal, Resource};
-use crate::domain::{Container, Injection, Object, ObjectId, Timestamp, Version};
+use crate::domain::{Container, Description, Injection, Object, ObjectId, Timestamp, Version};
 use crate::store::{ReadTx, StoreError};
 
 /// Which containers are wanted; all that meets each condition.
@@ -27,6 +27,8 @@ pub struct Usage {
     pub container: Container,
     /// The secret.
     pub object: ObjectId,
+    /// What it is for.
+    pub description: Description,
     /// The version that it holds.
     pub version: Version,
     /// The version that is current.
@@ -133,6 +135,7 @@ fn select(
             found.push(Usage {
                 container: injection.container.clone(),
                 object: id.clone(),
+                description: object.description.clone(),
                 version,
                 current,
                 deleted,

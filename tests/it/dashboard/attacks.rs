@@ -232,4 +232,13 @@ fn guessing_tokens_is_slow_and_recorded() {
     let [looked_at, refused] = [401, 429].map(|status| tries.iter().filter(|seen| **seen == status).count());
     assert!(looked_at >= 10 && refused > 0 && looked_at + refused == 40, "{tries:?}");
     assert_eq!(network.daemon.cli().entries("iam.token.authenticate").len(), looked_at);
+    // Nobody is kept out by it who has a token, or a link of the host.
+    let token = network.token("person", &ALL);
+    let out = network.daemon.cli().run(&["dashboard", "open"], b"").ok().out();
+    let code = out.lines().next().and_then(|link| link.rsplit('=').next()).expect("a code").to_owned();
+    while browser.sign_in("amp_x").status != 429 {}
+    assert_eq!(browser.sign_in(&token).status, 303);
+    while browser.sign_in("amp_x").status != 429 {}
+    assert_eq!(browser.post("/ui/link", &[("code", &code)]).status, 303);
+    while browser.post("/ui/link", &[("code", "x")]).status != 429 {}
 }

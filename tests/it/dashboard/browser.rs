@@ -1,16 +1,16 @@
 //! A person with Debian's Chromium.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::instances::host::{Host, id};
+use crate::support::engine::{Engine, IMAGE};
 use crate::support::foreign::Foreign;
 use crate::support::process;
 use crate::support::rpc::Rpc;
 
-use super::support::{ALL, network};
+use super::support::ALL;
 
 /// With this variable the browser takes its pictures anew.
 const PICTURES: &str = "AMPOULE_SCREENSHOTS";
@@ -20,19 +20,30 @@ fn pictures_are_wanted() -> bool {
     std::env::var_os(PICTURES).is_some()
 }
 
-/// What the shim would tell of a container's first process.
-fn this_process() -> Value {
-    let stat = fs::read_to_string("/proc/self/stat").expect("stat");
-    let behind_name = stat.rsplit_once(')').expect("a name").1;
-    let started: u64 = behind_name.split_whitespace().nth(19).and_then(|ticks| ticks.parse().ok()).expect("ticks");
-    let namespace = fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
-    json!({ "pid": std::process::id(), "started": started.to_string(), "namespace": namespace.to_string() })
+/// A container that goes on printing, with these secrets.
+fn printing(name: &str, secrets: &[&String]) -> Value {
+    let env: Vec<Value> = secrets
+        .iter()
+        .zip(["DATABASE_URL", "API_KEY"])
+        .map(|(secret, name)| json!({ "name": name, "from_secret_id": secret }))
+        .collect();
+    let program = "trap exit TERM; n=0; while :; do n=$((n + 1)); echo \"request $n was answered\"; sleep 1; done";
+    json!({ "name": name, "image_ref": IMAGE, "args": ["sh", "-c", program], "env_vars": env })
 }
 
+fn instance(purpose: &str, containers: &[Value]) -> Value {
+    let labels = json!([{ "name": "env", "value": "prod" }]);
+    json!({ "documented_purpose": purpose, "labels": labels, "containers": containers })
+}
+
+/// With real containers, which podman has made.
 #[test]
 fn every_page_works_for_a_person() {
-    let network = network();
-    let mut rpc = Rpc::new(&network.daemon.socket());
+    let listen = json!([{ "address": "127.0.0.1:0", "plaintext": true }]);
+    let instances = json!({ "devbox": { "default_image": IMAGE }, "state_folder": "/run/ampoule-instances" });
+    let host: Host = Host::start(&instances, &json!({ "dashboard": true, "listen": listen }));
+    let socket = host.daemon.socket();
+    let mut rpc = Rpc::new(&socket);
     let secrets = [
         (
             "The web's database",
@@ -52,39 +63,41 @@ fn every_page_works_for_a_person() {
             &json!({ "value": value, "description": description, "labels": labels, "revealable": value == "ssh" }),
         )
     });
-    for (number, (name, engine, held)) in
-        [("web-1", "podman", &ids[..2]), ("web-2", "podman", &ids[..2]), ("shop", "docker", &ids[1..3])]
-            .iter()
-            .enumerate()
-    {
-        let references: Vec<Value> = held
-            .iter()
-            .zip(["DATABASE_URL", "API_KEY"])
-            .map(|(id, name)| json!({ "name": name, "object_id": id }))
-            .collect();
-        let id = format!("{number}c0ffee{}", "4".repeat(57));
-        let container =
-            json!({ "id": id, "name": name, "engine": engine, "image": "docker.io/library/web:2", "pid": 1 });
-        let request = json!({ "container": container, "references": references });
-        let made = rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
-        let report = json!({ "injection_id": made["injectionId"], "fate": "FATE_CREATED", "init": this_process() });
-        rpc.call("ampoule.v1.InjectionService/Report", &report).expect("reported");
+    let shop = [printing("web-1", &[&ids[0], &ids[1]]), printing("web-2", &[&ids[0], &ids[1]])];
+    let [shop, scripted, plain] = [
+        instance("The web shop", &shop),
+        instance("A nightly job", &[printing("job", &[&ids[1]])]),
+        instance("A job by hand", &[printing("job", &[&ids[1]])]),
+    ]
+    .map(|request| id(&host.run(&request)));
+    for name in ["api", "with-scripts", "without-scripts"] {
+        let secret = format!("GITHUB_TOKEN={}", ids[2]);
+        host.cli().run(&["devbox", "create", "--name", name, "--size", "S", "--secret", &secret], b"").ok();
     }
-    network.daemon.cli().set(&ids[0], "postgres again");
-    Rpc::with_token(&network.daemon.socket(), &network.token("backup", &["vault/object:label:env=prod:list"]))
+    host.cli().set(&ids[0], "postgres again");
+    let mut token = |name: &str, grants: &[&str]| {
+        let made = rpc.make_token(name, grants).expect("a token");
+        made["bearerToken"].as_str().expect("a token").to_owned()
+    };
+    Rpc::with_token(&socket, &token("backup", &["vault/object:label:env=prod:list"]))
         .call("namespace.cloud.vault.v1beta.VaultService/CreateObject", &json!({ "value": "x" }))
         .expect_err("it may not");
-    let foreign = Foreign::prepare(&network.path(""));
+    let below = host.engine.site().folder();
+    let foreign = Foreign::prepare(below);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
+    let link = host.cli().run(&["dashboard", "open"], b"").ok().out();
     let told = json!({
-        "url": format!("http://{}", network.http),
-        "token": network.token("person", &ALL),
+        "url": format!("http://{}", host.daemon.addresses()[0]),
+        "token": token("person", &ALL),
+        "link": link.trim(),
         "secret": ids[0],
+        "revealable": ids[2],
+        "instances": { "stays": shop, "scripted": scripted, "plain": plain },
         "screenshots": pictures_are_wanted().then_some(folder),
     });
     let mut node = foreign.node("dashboard.mjs");
     // Where a browser keeps its profile.
-    node.env("HOME", network.path("")).env("TMPDIR", network.path(""));
+    node.env("HOME", below).env("TMPDIR", below);
     let ran = process::run(&mut node, told.to_string().as_bytes()).ok();
     let seen: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
     assert_eq!(seen["error"], Value::Null, "{seen:#}");
@@ -92,7 +105,9 @@ fn every_page_works_for_a_person() {
         assert_eq!(seen[trouble], json!([]), "{trouble}: {seen:#}");
     }
     assert_eq!(seen["done"], true);
+    let left = host.containers();
+    assert_eq!(left.len(), 3, "those that were destroyed are gone: {left:?}");
     for value in ["correct-horse", "postgres again"] {
-        assert!(!network.daemon.log_text().contains(value));
+        assert!(!host.daemon.log_text().contains(value));
     }
 }

@@ -12,14 +12,23 @@ fn who_may_only_list_sees_no_button_and_is_refused() {
     let list = reader.get("/ui/secrets").ok().body;
     assert!(list.contains(&id) && !list.contains(&other), "{list}");
     let page = reader.get(&format!("/ui/secrets/{id}")).ok().body;
-    for button in ["/ui/secrets/new", "/set\"", "/reveal\"", "/delete\"", "/ui/tokens", "/ui/audit", "/ui/instances"] {
+    for button in [
+        "/ui/secrets/new",
+        "/set\"",
+        "/reveal\"",
+        "/delete\"",
+        "/ui/tokens",
+        "/ui/audit",
+        "/ui/instances",
+        "/ui/devboxes",
+    ] {
         assert!(!list.contains(button) && !page.contains(button), "{button}: {page}");
         assert!(owner.get(&format!("/ui/secrets/{id}")).ok().body.contains(button) || button == "/ui/secrets/new");
     }
     for path in ["/ui/secrets/new", "/ui/tokens/new"] {
         assert_eq!(reader.get(path).status, 404, "{path}");
     }
-    for path in ["/ui/audit", "/ui/audit/0", "/ui/audit/export", "/ui/tokens", "/ui/instances"] {
+    for path in ["/ui/audit", "/ui/audit/0", "/ui/audit/export", "/ui/tokens", "/ui/instances", "/ui/devboxes"] {
         assert_eq!(reader.get(path).status, 403, "{path}");
     }
     // Nor by asking for it directly: each time with an entry.
@@ -38,6 +47,9 @@ fn who_may_only_list_sees_no_button_and_is_refused() {
         ("/ui/tokens/tok_abcdefghijklmnopqrst/revoke".to_owned(), &[], "iam.token.revoke", 404),
         ("/ui/audit/verify".to_owned(), &[], "audit.log.list", 403),
         ("/ui/instances/inst-0000000000/destroy".to_owned(), &[("sure", "yes")], "compute.instance.destroy", 404),
+        ("/ui/devboxes/box/stop".to_owned(), &[], "compute.instance.update", 404),
+        ("/ui/devboxes/box/start".to_owned(), &[], "compute.instance.update", 404),
+        ("/ui/devboxes/box/expire".to_owned(), &[("confirm", "box")], "compute.instance.destroy", 404),
     ] {
         let before = denied(action);
         assert_eq!(reader.act(&path, fields).status, status, "{path}");

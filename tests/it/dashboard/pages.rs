@@ -1,5 +1,8 @@
 //! What people do on the pages.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::support::rpc::Rpc;
@@ -86,6 +89,39 @@ fn the_list_is_searched_filtered_sorted_and_paged() {
     assert_eq!(walk(&mut browser, "/ui/secrets?q=number+07&sort=oldest"), ids[70..80]);
     assert_eq!(walk(&mut browser, &format!("/ui/secrets?q={}", ids[5])), ids[5..6]);
     assert!(browser.get("/ui/secrets?q=nothing").ok().body.contains("Nothing found here"));
+    // In other orders none is missing and none is twice.
+    let mut by_id = ids.clone();
+    by_id.sort();
+    assert_eq!(walk(&mut browser, "/ui/secrets?sort=id"), by_id);
+    let bare = rpc.create(&json!({ "value": "x" }));
+    let low = rpc.create(&json!({ "value": "x", "description": "number 000 and a half" }));
+    let mut described = ids.clone();
+    described.insert(1, low.clone());
+    described.push(bare.clone());
+    assert_eq!(walk(&mut browser, "/ui/secrets?sort=description"), described, "whatever the case; the others last");
+    let front = |front: &[&String]| -> Vec<String> {
+        let rest = [&low, &bare].into_iter().chain(&newest_first).filter(|id| !front.contains(id));
+        front.iter().copied().chain(rest).cloned().collect()
+    };
+    for id in [&ids[9], &ids[9], &ids[70]] {
+        network.daemon.cli().set(id, "y");
+    }
+    assert_eq!(walk(&mut browser, "/ui/secrets?sort=version"), front(&[&ids[9], &ids[70]]));
+    for (container, held) in [("a", vec![&ids[3]]), ("b", vec![&ids[4]]), ("c", vec![&ids[3]])] {
+        let references: Vec<_> = held.iter().map(|id| json!({ "name": "A", "object_id": id })).collect();
+        let request = json!({ "container": { "id": container, "pid": 1 }, "references": references });
+        rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
+    }
+    for order in ["held", "accessed"] {
+        assert_eq!(walk(&mut browser, &format!("/ui/secrets?sort={order}")), front(&[&ids[3], &ids[4]]), "{order}");
+    }
+    let fifty: Vec<&String> = ids[20..80].iter().collect();
+    for id in &fifty {
+        rpc.resolve(id).expect("resolved");
+    }
+    let order: Vec<&String> = fifty.into_iter().rev().chain([&ids[3], &ids[4]]).collect();
+    assert_eq!(walk(&mut browser, "/ui/secrets?sort=accessed"), front(&order), "over pages");
+    assert_eq!(walk(&mut browser, "/ui/secrets?sort=held").len(), 122);
 }
 
 #[test]
@@ -141,6 +177,12 @@ fn the_log_is_filtered_proved_checked_and_exported() {
     assert_eq!(browser.act("/ui/audit/verify", &[]).header("location"), "/ui/audit?done=verified");
     let checked = browser.get("/ui/audit?done=verified").ok().body;
     assert!(checked.contains("was computed anew") && checked.contains("The signed checkpoint holds"), "{checked}");
+    // What the daemon sees around it is on the overview, for who may read the log.
+    fs::set_permissions(network.daemon.state().join("root.key"), Permissions::from_mode(0o444)).expect("a mode");
+    let overview = browser.get("/ui/").ok().body;
+    assert!(overview.contains("<strong>root key:</strong> others may read /") && overview.contains("chmod 0400"));
+    let few = Browser::signed_in(&network, "fewer", &["vault/object:*:list"]).get("/ui/").ok().body;
+    assert!(!few.contains("root.key"), "{few}");
     let export = browser.get(&format!("/ui/audit/export?object={id}")).ok();
     assert!(export.header("content-disposition").contains("audit.jsonl"));
     let lines: Vec<&str> = export.body.lines().filter(|line| line.starts_with('{')).collect();

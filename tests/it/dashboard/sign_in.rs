@@ -100,7 +100,8 @@ fn over_tls_the_cookie_is_the_hosts_alone() {
     let origin = format!("Origin: https://localhost:{}", network.https.port());
     let data = format!("token={token}");
     let args = ["--include", "--header", &origin, "--data", &data];
-    let out = network.curl("localhost", "/ui/sign-in", &args).ok().out().to_ascii_lowercase();
+    let answer = network.curl("localhost", "/ui/sign-in", &args).ok().out();
+    let out = answer.to_ascii_lowercase();
     let cookie = out.lines().find(|line| line.starts_with("set-cookie:")).expect("a cookie");
     assert!(
         cookie.contains("__host-ampoule=") && cookie.ends_with("; path=/; secure; httponly; samesite=strict"),
@@ -108,7 +109,8 @@ fn over_tls_the_cookie_is_the_hosts_alone() {
     );
     assert!(!cookie.contains("domain"), "{cookie}");
     // What is in one listener's cookie is no session of the other.
-    let value = out.split_once("__host-ampoule=").expect("a cookie").1.split(';').next().expect("a value").to_owned();
+    let value =
+        answer.split_once("__Host-ampoule=").expect("a cookie").1.split(';').next().expect("a value").to_owned();
     let mut browser = Browser::new(network.http);
     for name in ["ampoule", "__Host-ampoule"] {
         browser.cookies = [(name.to_owned(), value.clone())].into();

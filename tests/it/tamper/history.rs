@@ -134,7 +134,8 @@ const REWRITES: [(&str, &str); 12] = [
     ),
 ];
 
-const MUTATIONS: &str = "CREATE INDEX audit_mutation ON audit (object_id, idx) WHERE mutation IS NOT NULL";
+const MUTATIONS: &str = "CREATE INDEX audit_mutation ON audit (object_id, idx) WHERE mutation IS NOT NULL;
+    DROP INDEX objects_by_description; DROP INDEX objects_by_version";
 
 /// Whoever has not the root key can't write another log: neither its end, nor all of it.
 #[test]

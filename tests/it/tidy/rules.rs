@@ -28,7 +28,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
             "engine::Frame",
             "engine::Session",
             "store::AuditRow",
-            "store::ObjectsFrom",
+            "store::ObjectOrder",
             "store::StoreError",
         ],
     ),
@@ -59,7 +59,20 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ("terminal", &[]),
     (
         "daemon",
-        &["config", "terminal", "domain", "authz", "audit", "seal", "store", "vault", "engine", "instances", "api"],
+        &[
+            "config",
+            "terminal",
+            "domain",
+            "authz",
+            "audit",
+            "seal",
+            "store",
+            "vault",
+            "engine",
+            "instances",
+            "dashboard::Concerns",
+            "api",
+        ],
     ),
     // It speaks the wire; `serve` is the daemon itself, and `audit verify` reads a log that no daemon is there to tell.
     (
