@@ -25,8 +25,7 @@ impl VaultId {
 
 impl fmt::Display for VaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}{:032x}", Self::PREFIX, u128::from_be_bytes(self.0))
     }
 }
 

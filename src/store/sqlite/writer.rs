@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use super::convert::store_error;
@@ -176,17 +176,28 @@ impl State {
         }
     }
 
+    /// Runs every job in one transaction; if that fails, nothing of it stays.
     fn run(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
+        step(&self.connection, "BEGIN IMMEDIATE")?;
+        let done = self.run_inside(jobs);
+        if done.is_err() && !self.connection.is_autocommit() {
+            // If that fails too, the next BEGIN says so.
+            let _ = step(&self.connection, "ROLLBACK");
+        }
+        done
+    }
+
+    fn run_inside(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
         // A clock that is set back must not order the log against itself.
         let now = micros(Timestamp::now()).max(self.last);
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = &self.connection;
         let mut tree = self.tree.clone();
         let (mut steps, mut scrub) = (Vec::new(), false);
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
-            step(&tx, "SAVEPOINT job")?;
+            step(tx, "SAVEPOINT job")?;
             let mut scope = SqliteTx {
-                tx: &tx,
+                tx,
                 path: &self.path,
                 vault: self.vault,
                 now,
@@ -199,24 +210,24 @@ impl State {
             let SqliteTx { tree: grown, opens, steps: taken, destroyed, .. } = scope;
             match result {
                 Ok(()) => {
-                    step(&tx, "RELEASE job")?;
+                    step(tx, "RELEASE job")?;
                     tree = grown;
                     steps.extend(taken);
                     scrub |= destroyed;
                     results.push(Ok(Recorded::new(opens)));
                 }
                 Err(error) => {
-                    step(&tx, "ROLLBACK TO job")?;
-                    step(&tx, "RELEASE job")?;
+                    step(tx, "ROLLBACK TO job")?;
+                    step(tx, "RELEASE job")?;
                     results.push(Err(error));
                 }
             }
         }
         let changes = self.attested.as_ref().map(|attested| attested.after(&steps));
         if let Some((attested, changes)) = self.attested.as_ref().zip(changes) {
-            attested.keep(&tx, self.tree.size(), &tree, changes)?;
+            attested.keep(tx, self.tree.size(), &tree, changes)?;
         }
-        tx.commit()?;
+        step(tx, "COMMIT")?;
         if let Some((attested, changes)) = self.attested.as_mut().zip(changes) {
             attested.advance(changes);
         }
@@ -252,7 +263,7 @@ impl State {
     }
 }
 
-/// One of the statements around each job; the savepoints of rusqlite are compiled anew every time.
+/// One of the statements around each job and each commit; those of rusqlite are compiled anew every time.
 ///
 /// Whatever fails here ends the whole transaction, with the savepoint in it.
 fn step(tx: &Connection, statement: &'static str) -> rusqlite::Result<()> {
