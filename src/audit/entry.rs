@@ -1,7 +1,5 @@
 //! One entry, and the bytes that stand for it for ever.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -217,7 +215,7 @@ impl Entry {
             actor: &self.actor,
             target: Target { r#type: self.action.target_type(), subject: self.subject.as_ref() },
             attributes: Written { outcome: self.outcome, request: &self.actor.0, attributes: &self.attributes },
-            tenant_id: Shown(vault),
+            tenant_id: vault.to_string(),
         };
         // Most fit; what grows is copied, and wiped where it was.
         let mut bytes = Vec::with_capacity(1024);
@@ -243,16 +241,7 @@ struct Canonical<'a> {
     actor: &'a Actor,
     target: Target<'a>,
     attributes: Written<'a>,
-    tenant_id: Shown<VaultId>,
-}
-
-/// Written as it is displayed.
-struct Shown<T>(T);
-
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
+    tenant_id: String,
 }
 
 impl Serialize for Actor {
@@ -326,7 +315,7 @@ impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("outcome", self.outcome.as_str())?;
-        map.serialize_entry("request_id", &Shown(self.request.request))?;
+        map.serialize_entry("request_id", &self.request.request.to_string())?;
         if let Some(variable) = &self.attributes.variable {
             map.serialize_entry("variable", variable)?;
         }
@@ -361,7 +350,7 @@ impl Serialize for Written<'_> {
             map.serialize_entry("pid", &container.pid)?;
         }
         if let Some(injection) = self.attributes.injection {
-            map.serialize_entry("injection", &Shown(injection))?;
+            map.serialize_entry("injection", &injection.to_string())?;
         }
         map.end()
     }
