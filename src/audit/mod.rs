@@ -1,6 +1,7 @@
 //! What the audit log holds, and how anybody can check it: entries and their canonical form, the Merkle tree over them,
 //! signed checkpoints, proofs. No input or output.
 
+mod canonical;
 mod change;
 mod checkpoint;
 mod entry;
