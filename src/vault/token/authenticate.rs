@@ -75,11 +75,9 @@ impl Vault {
             loop {
                 let asked = id.clone();
                 let now = Timestamp::now();
-                let found = match vault.store.read(move |tx| tx.token(&asked)).await {
-                    Ok(found) => found.filter(|token| token.state(now) == TokenState::Living),
-                    Err(_) => return,
-                };
-                let Some(token) = found else { return };
+                let found = vault.store.read(move |tx| Ok((tx.token(&asked)?, tx.last_token_mutation(&asked)?)));
+                let Ok((Some(token), logged)) = found.await else { return };
+                let Ok(token) = judge(token, logged, now) else { return };
                 let left = token.expires_at.duration_since(now).unsigned_abs();
                 tokio::select! {
                     changed = ended.changed() => if changed.is_err() { return },
