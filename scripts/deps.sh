@@ -58,9 +58,13 @@ tool() {
     cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" "$name" --version "$version" "$@"
     rm -r "$tools/build"
 }
+# That is fetched and unpacked, where the tools are compiled. Whatever fails, it is not left behind half made.
+scripts/debian13.sh &
+debian=$!
+trap wait EXIT
 tool cargo-deny "$cargo_deny"
 # A runtime that is no package of Debian's. Without its default features it needs no systemd and no libseccomp.
 tool youki "$youki" --no-default-features --features v1,v2
 scripts/npm.sh
-scripts/debian13.sh
+wait "$debian"
 echo "everything that is needed is installed"
