@@ -5,10 +5,12 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 /// Far more than anything here needs; only a hang reaches it.
@@ -117,15 +119,13 @@ impl Job {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("wait") {
-                break status;
-            }
-            let stuck = started.elapsed() > HANG;
-            assert!(!stuck, "hangs: {}\nstderr: {}", self.what, String::from_utf8_lossy(&content(&mut self.stderr)));
-            thread::sleep(Duration::from_millis(1));
-        };
+        let (sender, ended) = mpsc::channel();
+        let (child, left) = (Id::Pid(Pid::from_raw(self.pid().cast_signed())), WaitPidFlag::WNOWAIT);
+        // A hundred of these at once would take a fifth of the machine if each looked again and again.
+        thread::spawn(move || sender.send(waitid(child, WaitPidFlag::WEXITED | left)));
+        let stuck = ended.recv_timeout(HANG).is_err();
+        assert!(!stuck, "hangs: {}\nstderr: {}", self.what, String::from_utf8_lossy(&content(&mut self.stderr)));
+        let status = self.child.wait().expect("wait");
         Ran { status, stdout: content(&mut self.stdout), stderr: content(&mut self.stderr) }
     }
 }
