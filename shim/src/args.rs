@@ -68,6 +68,11 @@ impl Args {
         PathBuf::from(value.unwrap_or_else(|| OsString::from(".")))
     }
 
+    /// Whether the runtime stays with the container until that has ended, if it isn't told otherwise.
+    pub fn runs(&self) -> bool {
+        self.argv[self.command] == "run"
+    }
+
     /// The arguments as they were given.
     pub fn as_given(&self) -> &[OsString] {
         &self.argv

@@ -63,7 +63,7 @@ impl Fate {
             deadline: settings.deadline,
             marker: known.as_ref().and_then(|(root, id)| marker(&environment.run_dir(), root, id)),
             state: known.map(|(root, id)| root.join(id)),
-            runs: args.as_given()[args.command] == "run",
+            runs: args.runs(),
             runtime_started: process::started(getpid().as_raw()).ok().flatten(),
         }
     }
@@ -76,9 +76,9 @@ impl Fate {
         }
     }
 
-    /// Whether there is something to see before the runtime ends, as in a `run` that ends with its container.
+    /// Whether there is something to see before the runtime ends, in a `run` that ends with its container.
     pub(crate) fn can_be_seen(&self) -> bool {
-        self.runs && self.state.as_deref().is_some_and(|state| init_of(state).is_ok())
+        self.state.as_deref().is_some_and(|state| init_of(state).is_ok())
     }
 
     /// Becomes a process that tells what became of the container, now that the runtime has ended or [it can be seen](Self::can_be_seen);

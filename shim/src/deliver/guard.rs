@@ -57,10 +57,7 @@ fn guard(delivery: &Delivery, mut helper: File) -> ! {
     if let Some(fate) = &delivery.fate {
         // With the others goes the lock, wherever it is: nobody has to wait for what follows.
         sys::close_all_but(&mut [runtime]);
-        let mut ended = false;
-        while !ended && !fate.can_be_seen() {
-            ended = delivery.runtime_ends(PollTimeout::from(10_u8));
-        }
+        let ended = delivery.wait_for_end_or(|| fate.can_be_seen());
         fate.tell(ended, killed);
     }
     // Also where it could not.

@@ -28,6 +28,8 @@ pub(super) struct Delivery {
     runtime: Pid,
     pidfd: OwnedFd,
     log: Log,
+    /// Whether the runtime stays for as long as its container.
+    runs: bool,
     /// For its guard to tell.
     pub(super) fate: Option<Fate>,
 }
@@ -39,7 +41,8 @@ impl Delivery {
     /// Prepares a delivery to this process, which becomes the runtime.
     pub(super) fn prepare(place: &Locked, args: &Args, fate: Option<&Fate>) -> Result<Self, DeliverError> {
         let pidfd = sys::pidfd_open(getpid()).map_err(DeliverError::step("open its own process"))?;
-        Ok(Self { place: place.for_helper()?, runtime: getpid(), pidfd, log: Log::of(args), fate: fate.cloned() })
+        let (place, log) = (place.for_helper()?, Log::of(args));
+        Ok(Self { place, runtime: getpid(), pidfd, log, runs: args.runs(), fate: fate.cloned() })
     }
 
     /// The descriptors that a helper and its guard need.
@@ -84,7 +87,25 @@ impl Delivery {
     ///
     /// crun opens config.json a second time, to keep a copy.
     pub(super) fn wait_for_last_read(&self) {
-        while !self.runtime_ends(PollTimeout::from(10_u8)) && !self.has_started_container() {}
+        self.wait_for_end_or(|| self.has_started_container());
+    }
+
+    /// Waits for the runtime's end, or in a `run` until something is so; whether the runtime has ended.
+    pub(super) fn wait_for_end_or(&self, is_so: impl Fn() -> bool) -> bool {
+        if !self.runs {
+            return self.runtime_ends(PollTimeout::NONE);
+        }
+        // A look takes longer the busier the machine is, and many runtimes at once make it busy.
+        let mut pause = 5_u8;
+        loop {
+            pause = (pause * 2).min(80);
+            if self.runtime_ends(PollTimeout::from(pause)) {
+                return true;
+            }
+            if is_so() {
+                return false;
+            }
+        }
     }
 
     /// Whether a child of the runtime has become another program.
