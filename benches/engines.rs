@@ -2,9 +2,9 @@
 //!
 //! podman's `--secret type=env` is the peer: it keeps the value in its storage, in the clear. Each round runs one container
 //! each way, in an order that turns from round to round, so that whatever else the machine does meets them all. Then a
-//! hundred runs at once, with the shim and without, the same way; and fifty of `docker run`.
+//! hundred runs at once, the same way. So does Docker, which has no such secrets outside a swarm.
 //!
-//! `cargo bench --bench engines -- docker` measures only what is named, of `podman` and `docker`.
+//! `cargo bench --bench engines -- docker` measures only what is named, of `runc` and `crun`, by podman, and `docker`.
 #![allow(clippy::print_stdout, reason = "what a benchmark finds, it prints")]
 
 mod common;
@@ -24,8 +24,7 @@ use support::rig::temporary_folder;
 
 const ROUNDS: usize = 40;
 const AT_ONCE: usize = 100;
-const DOCKERS_AT_ONCE: usize = 50;
-const ROUNDS_AT_ONCE: usize = 3;
+const ROUNDS_AT_ONCE: usize = 5;
 const VALUE: &str = "a value of some thirty bytes...";
 
 /// A way to start the container.
@@ -41,31 +40,30 @@ struct Way {
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|other| other == name);
-    if is_wanted("podman") {
-        podman();
+    println!("one `run` after another, and {AT_ONCE} at once, milliseconds; ratios to the runtime alone");
+    println!(
+        "{:8}  {:<26}  {:>7}  {:>7}  {:>7}  {:>5}  {:>8}  {:>5}",
+        "engine", "way", "median", "p10", "added", "ratio", "at once", "ratio"
+    );
+    for kind in [Kind::Runc, Kind::Crun].into_iter().filter(|kind| is_wanted(kind.name())) {
+        podman(kind);
     }
     if is_wanted("docker") {
         docker();
     }
 }
 
-fn podman() {
-    println!("podman run, milliseconds; ratios to podman and the runtime alone");
-    println!("{:8}  {:<28}  {:>8}  {:>8}  {:>12}  {:>5}", "runtime", "way", "median", "p10", "added median", "ratio");
-    for kind in [Kind::Runc, Kind::Crun] {
-        let folder = temporary_folder();
-        let daemon = Daemon::start(folder.path());
-        let settings = ShimSettings { program: released_shim(), socket: daemon.socket(), deadline: "30s" };
-        let podman = Podman::new(Site::new(folder, kind, Some(&settings)));
-        let ways = ways(&podman, &daemon);
-        for way in &ways {
-            check(&podman, way);
-        }
-        one_after_another(&podman, &ways);
-        let (without, with) = (&ways[0], &ways[3]);
-        let what = format!("{:8}  {AT_ONCE} at once, {} and {}", kind.name(), without.name, with.name);
-        at_once(&what, AT_ONCE, [&|| run(&podman, without), &|| run(&podman, with)]);
+fn podman(kind: Kind) {
+    let folder = temporary_folder();
+    let daemon = Daemon::start(folder.path());
+    let settings = ShimSettings { program: released_shim(), socket: daemon.socket(), deadline: "30s" };
+    let podman = Podman::new(Site::new(folder, kind, Some(&settings)));
+    let ways = ways(&podman, &daemon);
+    for way in &ways {
+        check(&podman, way);
     }
+    let runs: Vec<_> = ways.iter().map(|way| (way.name, || run(&podman, way))).collect();
+    table(kind.name(), &runs);
 }
 
 fn docker() {
@@ -76,19 +74,12 @@ fn docker() {
     let id = daemon.cli().add(VALUE);
     let plain = Request::new(&["true"]);
     let asking = plain.clone().env("A", &format!("ampoule://{id}"));
-    let what = format!("docker    {DOCKERS_AT_ONCE} at once, no secret and the shim, one secret");
-    at_once(
-        &what,
-        DOCKERS_AT_ONCE,
-        [
-            &|| {
-                docker.launch_on("runc", &["run", "--rm"], &plain).ok();
-            },
-            &|| {
-                docker.launch(&["run", "--rm"], &asking).ok();
-            },
-        ],
-    );
+    let runs: [(&str, &(dyn Fn() + Sync)); 3] = [
+        ("no secret", &|| drop(docker.launch_on("runc", &["run", "--rm"], &plain).ok())),
+        ("the shim, no secret", &|| drop(docker.launch(&["run", "--rm"], &plain).ok())),
+        ("the shim, one secret", &|| drop(docker.launch(&["run", "--rm"], &asking).ok())),
+    ];
+    table("docker", &runs);
 }
 
 fn ways(podman: &Podman, daemon: &Daemon) -> Vec<Way> {
@@ -97,7 +88,8 @@ fn ways(podman: &Podman, daemon: &Daemon) -> Vec<Way> {
     fs::write(&file, VALUE).expect("value");
     podman.call(&["secret", "create", "db", file.to_str().expect("UTF-8")]).ok();
     let id = daemon.cli().add(VALUE);
-    let bare = site.kind.program().display().to_string();
+    // By its name: podman knows of few paths what their programs can.
+    let bare = site.kind.name().to_owned();
     let own = podman.runtime_name();
     let command = |runtime: &str, options: &[&str]| {
         [&["--runtime", runtime, "run", "--rm"], options].concat().into_iter().map(str::to_owned).collect()
@@ -138,40 +130,34 @@ fn milliseconds(run: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64() * 1e3
 }
 
-fn one_after_another(podman: &Podman, ways: &[Way]) {
-    let mut times = vec![Vec::new(); ways.len()];
-    for round in 0..ROUNDS {
-        for place in 0..ways.len() {
-            let way = (round + place) % ways.len();
-            times[way].push(milliseconds(|| run(podman, &ways[way])));
-        }
-    }
-    let alone = Sample::new(times[0].iter().copied()).median();
-    for (way, times) in ways.iter().zip(times) {
-        let times = Sample::new(times);
+/// A row for each way, the first of which is what the others are compared with.
+fn table(engine: &str, ways: &[(&str, impl Fn() + Sync)]) {
+    let alone = in_turn(ways.len(), ROUNDS, |way| ways[way].1());
+    let at_once = in_turn(ways.len(), ROUNDS_AT_ONCE, |way| {
+        thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(&ways[way].1))));
+    });
+    for (way, (name, _)) in ways.iter().enumerate() {
+        let (first, own) = (&alone[0], &alone[way]);
         println!(
-            "{:8}  {:<28}  {:>8.1}  {:>8.1}  {:>12.1}  {:>5.2}",
-            podman.site().kind.name(),
-            way.name,
-            times.median(),
-            times.percentile(10),
-            times.median() - alone,
-            times.median() / alone
+            "{engine:8}  {name:<26}  {:>7.1}  {:>7.1}  {:>7.1}  {:>5.2}  {:>8.0}  {:>5.3}",
+            own.median(),
+            own.percentile(10),
+            own.median() - first.median(),
+            own.median() / first.median(),
+            at_once[way].median(),
+            at_once[way].median() / at_once[0].median()
         );
     }
 }
 
-fn at_once(what: &str, count: usize, ways: [&(dyn Fn() + Sync); 2]) {
-    let all = |way: &(dyn Fn() + Sync)| {
-        milliseconds(|| thread::scope(|scope| (0..count).for_each(|_| drop(scope.spawn(way)))))
-    };
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..ROUNDS_AT_ONCE {
-        for place in 0..ways.len() {
-            let way = (round + place) % ways.len();
-            times[way].push(all(ways[way]));
+/// How long each way took, the one that begins being another each round.
+fn in_turn(ways: usize, rounds: usize, run: impl Fn(usize)) -> Vec<Sample> {
+    let mut times = vec![Vec::new(); ways];
+    for round in 0..rounds {
+        for place in 0..ways {
+            let way = (round + place) % ways;
+            times[way].push(milliseconds(|| run(way)));
         }
     }
-    let [without, with] = times.map(|times| Sample::new(times).median());
-    println!("{what}: {without:.0} ms and {with:.0} ms, ratio {:.3}", with / without);
+    times.into_iter().map(Sample::new).collect()
 }

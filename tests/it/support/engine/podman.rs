@@ -60,7 +60,7 @@ impl Podman {
              events_logger = \"file\"\n\
              conmon_env_vars = [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"{settings}]\n\
              runtime_supports_json = [\"{runtime}\"]\n\
-             runtime_supports_nocgroup = [\"{runtime}\"]\n\
+             runtime_supports_nocgroup = [\"{runtime}\", \"crun\"]\n\
              [engine.runtimes]\n\
              {runtime} = [\"{program}\"]\n"
         )
