@@ -13,6 +13,7 @@ mod ports;
 mod power;
 mod restart;
 mod sessions;
+mod steps;
 mod token;
 
 use crate::support::engine::IMAGE;

@@ -1,7 +1,7 @@
 //! A daemon that starts containers with an engine.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,11 @@ impl Driven for Docker {
 pub(crate) struct Host<E: Driven = Podman> {
     pub(crate) daemon: Daemon,
     pub(crate) engine: E,
+    /// Where the daemon's agent looks for the engine's program.
+    path: String,
 }
+
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Host {
     /// One with podman.
@@ -106,14 +110,19 @@ impl<E: Driven> Host<E> {
         merge(&mut settings, beside);
         fs::write(engine.site().folder().join("ampoule.yaml"), settings.to_string()).expect("ampoule.yaml");
         prepare(&daemon);
-        let mut host = Self { daemon, engine };
+        let mut host = Self { daemon, engine, path: PATH.to_owned() };
         host.launch();
         host
     }
 
+    /// Has the next daemons use programs of this folder before the machine's.
+    pub(crate) fn prefer_programs_of(&mut self, folder: &Path) {
+        self.path = format!("{}:{PATH}", folder.display());
+    }
+
     pub(crate) fn launch(&mut self) {
-        let (realm, env) = (&self.engine.site().realm, self.engine.variables());
-        self.daemon.launch_by(|command| realm.spawn(command.envs(env).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")));
+        let (realm, env, path) = (&self.engine.site().realm, self.engine.variables(), &self.path);
+        self.daemon.launch_by(|command| realm.spawn(command.envs(env).env("PATH", path)));
         self.daemon.wait_ready();
     }
 

@@ -59,25 +59,26 @@ fn a_daemon_that_was_killed_finds_its_instances_again() {
 }
 
 /// Kills the daemon at a moment of its work on an instance, each round a little further, and starts another one.
-struct Rounds {
-    host: Host,
+pub(super) struct Rounds {
+    pub(super) host: Host,
     needle: Needle,
     secret: String,
 }
 
-const ROUNDS: u32 = 25;
+/// Beside those at each step, see [`super::steps`].
+const ROUNDS: u32 = 15;
 /// What an instance takes to be made here, about, and what one takes to be ended.
 const WORK: Duration = Duration::from_millis(900);
 
 impl Rounds {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (host, needle) = (Host::new(), Needle::random());
         let secret = host.cli().add(needle.value());
         Self { host, needle, secret }
     }
 
     /// What is asked for: it waits for its end, and is never late.
-    fn request(&self) -> Value {
+    pub(super) fn request(&self) -> Value {
         let mut request = json!({"containers": [printing("A", &self.secret)]});
         request["containers"][0]["args"] = json!(["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]);
         request["deadline"] = json!((jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string());
@@ -91,7 +92,7 @@ impl Rounds {
     }
 
     #[track_caller]
-    fn nothing_is_left(&self, id: &str) {
+    pub(super) fn nothing_is_left(&self, id: &str) {
         wait_until("no container is left", || self.host.containers().is_empty());
         assert_eq!(self.host.describe(id)["status"], "DESTROYED");
         // The value was in the container alone; the daemon has none of it that could be seen.
@@ -100,7 +101,7 @@ impl Rounds {
     }
 
     #[track_caller]
-    fn nothing_is_on_disk(&self) {
+    pub(super) fn nothing_is_on_disk(&self) {
         let found = self.needle.search(self.host.engine.site().folder());
         assert!(found.is_empty(), "{found:?}");
     }
