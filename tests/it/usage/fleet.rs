@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::bundle::Request;
 use crate::support::daemon::Daemon;
-use crate::support::engine::{Bare, Engine, Kind, Podman, ShimSettings, Site};
+use crate::support::engine::{Bare, Containerd, Docker, Engine, Kind, Podman, ShimSettings, Site};
 use crate::support::process::{kill_9, wait_until};
 use crate::support::programs;
 use crate::support::realm::Realm;
@@ -33,6 +33,8 @@ struct Fleet {
     values: BTreeMap<String, (String, String)>,
     /// The containers that live, by the engine's place.
     living: Vec<(usize, String)>,
+    /// The names by the ids that the engines gave them.
+    names: BTreeMap<String, String>,
     made: usize,
     _folder: TempDir,
 }
@@ -45,9 +47,15 @@ impl Fleet {
         let site = |kind: Kind, realm: Realm| Site::in_realm(temporary_folder(), kind, Some(&settings()), realm);
         let bare = Bare::new(site(Kind::Runc, Realm::new(Kind::Runc.cgroups())));
         let beside = |kind: Kind| site(kind, bare.site().realm.beside(kind.cgroups()));
-        let others = (Bare::new(beside(Kind::Crun)), Podman::new(beside(Kind::Runc)), Podman::new(beside(Kind::Crun)));
-        let engines: Vec<Box<dyn Engine>> =
-            vec![Box::new(bare), Box::new(others.0), Box::new(others.1), Box::new(others.2)];
+        let others: [Box<dyn Engine>; 5] = [
+            Box::new(Bare::new(beside(Kind::Crun))),
+            Box::new(Podman::new(beside(Kind::Runc))),
+            Box::new(Podman::new(beside(Kind::Crun))),
+            Box::new(Docker::new(beside(Kind::Runc))),
+            Box::new(Containerd::new(beside(Kind::Runc))),
+        ];
+        let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(bare)];
+        engines.extend(others);
         launch(&mut daemon, &engines);
         Self {
             daemon,
@@ -55,6 +63,7 @@ impl Fleet {
             secrets: Vec::new(),
             values: BTreeMap::new(),
             living: Vec::new(),
+            names: BTreeMap::new(),
             made: 0,
             _folder: folder,
         }
@@ -88,7 +97,8 @@ impl Fleet {
             let request = Request::sleeping().env("CONTAINER", &format!("{place}-{name}"));
             let pinned = format!("ampoule://{}@1", self.secrets[1]);
             let request = request.env("CURRENT", &format!("ampoule://{}", self.secrets[0])).env("PINNED", &pinned);
-            engine.create(&name, &request).ok();
+            let printed = engine.create(&name, &request).ok().out();
+            self.names.insert(printed.trim().to_owned(), name.clone());
             engine.start(&name).ok();
             self.living.push((place, name));
         }
@@ -134,10 +144,11 @@ impl Fleet {
         holdings
     }
 
-    /// What a row's container calls itself. podman's ids are its own, but it tells the name.
+    /// What a row's container calls itself. podman tells the name, Docker's user knows it by what Docker said.
     fn container(&self, row: &Value) -> String {
         let text = |key: &str| row[key].as_str().expect(key);
-        let name = if text("engine") == "podman" { text("container_name") } else { text("container_id") };
+        let id = text("container_id");
+        let name = if text("engine") == "podman" { text("container_name") } else { self.names.get(id).map_or(id, |n| n) };
         let known = self.living.iter().find(|(_, living)| living == name);
         known.map_or_else(|| format!("nobody's {row}"), |(place, name)| format!("{place}-{name}"))
     }
