@@ -11,6 +11,7 @@ mod pages;
 mod support;
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ use support::rpc::Rpc;
 
 const SECRETS: usize = 100_000;
 const ENTRIES: usize = 1_000_000;
+/// Containers that run, each with a secret of its own and the one that all have.
+const CONTAINERS: usize = 1000;
 const CREATORS: usize = 32;
 /// References of one request, each of which is an entry.
 const TOGETHER: usize = 1000;
@@ -32,7 +35,8 @@ fn main() {
     let socket = network.daemon.socket();
     let started = Instant::now();
     let id = fill(&socket);
-    println!("{SECRETS} secrets and {ENTRIES} entries in {:.0} s", started.elapsed().as_secs_f64());
+    let took = started.elapsed().as_secs_f64();
+    println!("{SECRETS} secrets, {ENTRIES} entries and {CONTAINERS} containers in {took:.0} s");
     let mut browser = Browser::signed_in(&network, "bench", &ALL);
     println!("{:<44}  {:>8}  {:>8}  {:>8}", "page", "p50 ms", "p95 ms", "KiB");
     for path in [
@@ -53,7 +57,11 @@ fn main() {
         "/ui/secrets?q=is-in-none".to_owned(),
         "/ui/secrets?label=shard%3D7".to_owned(),
         format!("/ui/secrets/{id}"),
+        format!("/ui/secrets/{id}/delete"),
         "/ui/use".to_owned(),
+        "/ui/use?from=1000".to_owned(),
+        "/ui/use?show=stale".to_owned(),
+        format!("/ui/use?object={id}"),
         "/ui/audit".to_owned(),
         "/ui/audit?before=500000".to_owned(),
         format!("/ui/audit?object={id}"),
@@ -78,14 +86,19 @@ fn main() {
 
 /// Fills the vault by its API; a secret of it.
 fn fill(socket: &Path) -> String {
+    let own = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for creator in 0..CREATORS {
+            let own = &own;
             scope.spawn(move || {
                 let mut rpc = Rpc::new(socket);
                 for number in (creator..SECRETS).step_by(CREATORS) {
                     let label = json!({ "name": "shard", "value": (number % 1000).to_string() });
                     let text = format!("Secret number {number}, of some service or other");
-                    rpc.create(&json!({ "value": "x", "description": text, "labels": [label] }));
+                    let id = rpc.create(&json!({ "value": "x", "description": text, "labels": [label] }));
+                    if number < CONTAINERS {
+                        own.lock().expect("ids").push(id);
+                    }
                 }
             });
         }
@@ -101,5 +114,14 @@ fn fill(socket: &Path) -> String {
         let report = json!({ "injection_id": made["injectionId"], "fate": "FATE_DELETED" });
         rpc.call("ampoule.v1.InjectionService/Report", &report).expect("reported");
     }
+    for (container, own) in own.into_inner().expect("ids").iter().enumerate() {
+        let references = [json!({ "name": "OWN", "object_id": own }), json!({ "name": "COMMON", "object_id": id })];
+        let container = json!({ "id": format!("living{container}"), "name": format!("api-{container}"), "engine": "podman" });
+        let request = json!({ "container": container, "references": references });
+        rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
+    }
+    // Every second thing that is held is stale.
+    let newer = json!({ "object_id": id, "new_value": "y" });
+    rpc.call("namespace.cloud.vault.v1beta.VaultService/UpdateObject", &newer).expect("updated");
     id
 }

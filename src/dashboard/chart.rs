@@ -20,8 +20,21 @@ pub(super) struct Thread {
 /// The most secrets, and the most containers, in one picture.
 const MOST: usize = 24;
 const ROW: usize = 34;
-/// What a name has room for.
-const MOST_LETTERS: usize = 38;
+
+/// How wide what is drawn is.
+struct Layout {
+    class: &'static str,
+    whole: usize,
+    node: usize,
+    /// What a name has room for.
+    letters: usize,
+}
+
+/// The stylesheet shows the one that has room.
+const LAYOUTS: [Layout; 2] = [
+    Layout { class: "wide", whole: 900, node: 330, letters: 39 },
+    Layout { class: "narrow", whole: 340, node: 144, letters: 17 },
+];
 
 fn escaped(text: &str) -> String {
     escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
@@ -37,41 +50,56 @@ pub(super) fn threads(threads: &[Thread]) -> (String, usize) {
         let (Some(from), Some(to)) = (from, to) else { continue };
         drawn.push((from, to, thread));
     }
+    let svg = LAYOUTS.iter().map(|layout| draw(layout, &left, &right, &drawn)).collect();
+    (svg, threads.len() - drawn.len())
+}
+
+fn draw(layout: &Layout, left: &[Node<'_>], right: &[Node<'_>], drawn: &[(usize, usize, &Thread)]) -> String {
+    let Layout { class, whole, node, letters } = layout;
     let height = left.len().max(right.len()) * ROW + 8;
     let middle = |place: usize| place * ROW + ROW / 2 + 4;
     let mut svg = format!(
-        "<svg class=\"chart threads\" viewBox=\"0 0 900 {height}\" role=\"img\" aria-label=\"{} secrets and {} containers that hold \
-         them; the table below says the same\">",
+        "<svg class=\"chart threads {class}\" viewBox=\"0 0 {whole} {height}\" role=\"img\" aria-label=\"{} secrets and {} \
+         containers that hold them; the table below says the same\">",
         left.len(),
         right.len()
     );
-    for (from, to, thread) in &drawn {
+    let (start, end) = (*node, whole - node);
+    let bend = (end - start) / 2;
+    for (from, to, thread) in drawn {
         let (class, from, to) = (if thread.is_stale { "old" } else { "held" }, middle(*from), middle(*to));
-        let label = escaped(&thread.label);
+        let (label, first, second) = (escaped(&thread.label), start + bend, end - bend);
         let _ = write!(
             svg,
-            "<path class=\"{class}\" d=\"M330 {from}C430 {from} 470 {to} 570 {to}\"><title>{label}</title></path>"
+            "<path class=\"{class}\" d=\"M{start} {from}C{first} {from} {second} {to} {end} {to}\"><title>{label}</title></path>"
         );
     }
-    for (x, names) in [(10, &left), (570, &right)] {
+    for (x, names) in [(1, left), (end, right)] {
         for (number, Node { name, called }) in names.iter().enumerate() {
             let (top, base) = (middle(number) - 13, middle(number) + 4);
-            let whole = if called.is_empty() { name } else { called };
-            let mut shown: String = whole.chars().take(MOST_LETTERS).collect();
-            if shown.len() < whole.len() {
-                shown.push('…');
-            }
-            let (name, shown) = (escaped(name), escaped(&shown));
+            let (shown, name) = (shortened(if called.is_empty() { name } else { called }, *letters), escaped(name));
             let _ = write!(
                 svg,
-                "<rect class=\"node\" x=\"{x}\" y=\"{top}\" width=\"320\" height=\"26\" rx=\"6\"></rect><text class=\"name\" \
-                 x=\"{}\" y=\"{base}\">{shown}<title>{name}</title></text>",
-                x + 10
+                "<rect class=\"node\" x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"26\" rx=\"6\"></rect><text class=\"name\" \
+                 x=\"{}\" y=\"{base}\">{}<title>{name}</title></text>",
+                node - 1,
+                x + 10,
+                escaped(&shown)
             );
         }
     }
     svg.push_str("</svg>");
-    (svg, threads.len() - drawn.len())
+    svg
+}
+
+/// A name without its middle, if it is longer than there is room: many differ at their ends.
+fn shortened(name: &str, letters: usize) -> String {
+    let all: Vec<char> = name.chars().collect();
+    if all.len() <= letters {
+        return name.to_owned();
+    }
+    let tail = (letters - 1) / 2;
+    all[..letters - 1 - tail].iter().chain(&['…']).chain(&all[all.len() - tail..]).collect()
 }
 
 /// A secret or a container, and what people call it.
@@ -162,5 +190,12 @@ mod tests {
             "{svg}"
         );
         assert_eq!(left_out, 3);
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_ends() {
+        assert_eq!(shortened("inst-1-web", 10), "inst-1-web");
+        assert_eq!(shortened("inst-1k8jis8-web-1", 10), "inst-…eb-1");
+        assert_eq!(shortened("äöüäöüäöüäöü", 5), "äö…öü");
     }
 }

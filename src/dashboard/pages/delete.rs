@@ -8,7 +8,7 @@ use super::super::answer::{Answer, go_to, page_with};
 use super::super::error::Fault;
 use super::super::frame::Frame;
 use super::super::visit::Fields;
-use super::secret::{Holder, holders, id};
+use super::secret::{Holders, holders, id};
 use crate::authz::{Action, Resource};
 use crate::vault::{Disclosure, Error, Refusal};
 
@@ -20,7 +20,7 @@ struct Delete {
     id: String,
     description: String,
     version: String,
-    holders: Vec<Holder>,
+    holders: Holders,
 }
 
 pub(in crate::dashboard) async fn form(desk: &Desk<'_>, text: &str) -> Result<Answer, Fault> {

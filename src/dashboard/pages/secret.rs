@@ -32,12 +32,22 @@ struct Secret {
     value: Option<String>,
     shown: u32,
     versions: Vec<(String, When, bool)>,
-    holders: Vec<Holder>,
+    holders: Holders,
     snippets: Vec<Snippet>,
     may_set: bool,
     may_delete: bool,
     may_reveal: bool,
     may_see_log: bool,
+}
+
+/// The most containers that are listed beside something else.
+const HOLDERS: usize = 50;
+
+/// Containers that hold a version of a secret.
+pub(super) struct Holders {
+    pub(super) listed: Vec<Holder>,
+    pub(super) all: usize,
+    pub(super) object: String,
 }
 
 /// A container that holds a version.
@@ -91,11 +101,12 @@ pub(in crate::dashboard) async fn reveal(desk: &Desk<'_>, text: &str) -> Result<
 }
 
 /// Who holds a secret; for who may describe it.
-pub(super) async fn holders(desk: &Desk<'_>, object: &Object) -> Result<Vec<Holder>, Fault> {
+pub(super) async fn holders(desk: &Desk<'_>, object: &Object) -> Result<Holders, Fault> {
     let filter = UsageFilter { object: Some(object.id.clone()), ..UsageFilter::default() };
     let mut found = desk.vault().usage(&desk.principal, filter).await?;
     found.sort_by_key(|usage| usage.version);
-    Ok(found.iter().map(Holder::from).collect())
+    let listed = found.iter().take(HOLDERS).map(Holder::from).collect();
+    Ok(Holders { listed, all: found.len(), object: object.id.to_string() })
 }
 
 async fn secret(desk: &Desk<'_>, described: Described) -> Result<Secret, Fault> {
@@ -110,7 +121,7 @@ async fn secret(desk: &Desk<'_>, described: Described) -> Result<Secret, Fault> 
         frame: desk.frame(object.id.as_str(), "Secrets"),
         done: match query.get("done") {
             "created" => "Stored. Containers can ask for it from now on: see below how.",
-            "set" => "The new version is stored. Containers that run keep the one that they were created with.",
+            "set" => "The new version is stored. Containers that run keep the one that they were started with.",
             "deleted" => "Deleted: its value can't be had any more, by nobody.",
             _ => "",
         },

@@ -10,7 +10,7 @@ use super::super::chart::{self, Thread};
 use super::super::error::Fault;
 use super::super::frame::Frame;
 use super::super::text::short;
-use super::secret::Holder;
+use super::secret::{Holder, id};
 use super::secrets::first_line;
 use crate::vault::{Usage, UsageFilter};
 
@@ -19,11 +19,16 @@ use crate::vault::{Usage, UsageFilter};
 struct Use {
     frame: Frame,
     stale_only: bool,
+    /// The secret that it is about; empty for all.
+    object: String,
     rows: Vec<Row>,
     restart: Vec<String>,
+    /// How many more are to be restarted.
+    unnamed: usize,
     picture: String,
     left_out: usize,
-    more: usize,
+    is_first: bool,
+    next: Option<usize>,
 }
 
 struct Row {
@@ -33,13 +38,20 @@ struct Row {
 }
 
 /// The most rows of a page.
-const ROWS: usize = 500;
+const ROWS: usize = 100;
+
+/// The most containers that are named above them.
+const NAMED: usize = 50;
 
 pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault> {
-    let stale_only = desk.visit.query().get("show") == "stale";
-    let filter = UsageFilter { stale: stale_only, ..UsageFilter::default() };
+    let query = desk.visit.query();
+    let (stale_only, object) = (query.get("show") == "stale", query.get("object"));
+    let from: usize = query.get("from").parse().unwrap_or(0);
+    let of = if object.is_empty() { None } else { Some(id(object)?) };
+    let filter = UsageFilter { stale: stale_only, object: of, ..UsageFilter::default() };
     let mut found = desk.vault().usage(&desk.principal, filter).await?;
-    found.sort_by_key(|usage| (usage.version == usage.current && !usage.deleted, usage.object.clone()));
+    let order = |usage: &Usage| (usage.version == usage.current && !usage.deleted, usage.object.clone(), usage.since);
+    found.sort_by_cached_key(order);
     let mut restart: BTreeMap<String, String> = BTreeMap::new();
     for usage in found.iter().filter(|usage| usage.deleted || usage.version != usage.current) {
         let id = short(&usage.container.id);
@@ -61,15 +73,18 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
         })
         .collect();
     let (picture, left_out) = chart::threads(&threads);
-    let more = found.len().saturating_sub(ROWS);
+    let end = from.saturating_add(ROWS);
     page(&Use {
         frame: desk.frame("Use", "Use"),
         stale_only,
-        rows: found.iter().take(ROWS).map(row).collect(),
-        restart: restart.into_values().collect(),
+        object: object.to_owned(),
+        rows: found.iter().skip(from).take(ROWS).map(row).collect(),
+        unnamed: restart.len().saturating_sub(NAMED),
+        restart: restart.into_values().take(NAMED).collect(),
         picture,
         left_out,
-        more,
+        is_first: from == 0,
+        next: (end < found.len()).then_some(end),
     })
 }
 

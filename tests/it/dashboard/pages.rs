@@ -55,7 +55,7 @@ fn a_secret_is_deleted_only_by_its_name() {
     assert!(!browser.get("/ui/secrets").ok().body.contains(&id));
     // The container still holds it: that is stale.
     let page = browser.get("/ui/use?show=stale").ok().body;
-    assert!(page.contains("To be created anew") && page.contains("<svg") && page.contains("class=\"old\""), "{page}");
+    assert!(page.contains("To be restarted") && page.contains("<svg") && page.contains("class=\"old\""), "{page}");
 }
 
 #[test]
