@@ -10,7 +10,7 @@ use crate::domain::{ObjectId, Timestamp};
 
 /// List the running containers that hold secrets
 ///
-/// A container keeps the version that it was created with: to give it the current one, create it anew.
+/// A container keeps the version that it was started with: to give it the current one, restart it.
 #[derive(clap::Args)]
 pub(super) struct Usage {
     /// Only this secret, sec_…
