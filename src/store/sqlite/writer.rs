@@ -128,21 +128,22 @@ impl State {
         }
     }
 
-    /// Does what is waiting, and what comes meanwhile.
+    /// Does what is waiting.
     fn take(&mut self, first: Task, work: &Receiver<Task>) {
-        let mut last = None;
-        let next = || match work.try_recv().ok()? {
-            Task::Work(work) => Some(work),
-            other => {
-                last = Some(other);
-                None
+        let (mut batch, mut last) = (Vec::new(), None);
+        for task in std::iter::once(first).chain(work.try_iter().take(BATCH - 1)) {
+            match task {
+                Task::Work(work) => batch.push(work),
+                Task::Attest { seal, vouched, reply } => {
+                    last = Some((seal, vouched, reply));
+                    break;
+                }
             }
-        };
-        match first {
-            Task::Work(first) => self.commit(first, next),
-            other => last = Some(other),
         }
-        if let Some(Task::Attest { seal, vouched, reply }) = last {
+        if !batch.is_empty() {
+            self.commit(batch);
+        }
+        if let Some((seal, vouched, reply)) = last {
             let _ = reply.send(self.attest(seal, vouched));
         }
     }
@@ -158,16 +159,10 @@ impl State {
         }
     }
 
-    /// Runs a job and those that come until there is no `next` one, syncs once, then answers everyone.
-    fn commit(&mut self, first: Work, mut next: impl FnMut() -> Option<Work>) {
-        let mut replies = vec![first.reply];
-        let others = std::iter::from_fn(|| {
-            let Work { job, reply } = next()?;
-            replies.push(reply);
-            Some(job)
-        });
-        // Who comes while another one's job is done needn't wait for the sync after it, and a next one.
-        let results = match self.run(std::iter::once(first.job).chain(others.take(BATCH - 1))) {
+    /// Runs every job of a batch, syncs once, then answers everyone.
+    fn commit(&mut self, batch: Vec<Work>) {
+        let (jobs, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|work| (work.job, work.reply)).unzip();
+        let results = match self.run(jobs) {
             Ok(results) => results,
             Err(error) => {
                 let reason = error.to_string();
@@ -182,7 +177,7 @@ impl State {
     }
 
     /// Runs every job in one transaction; if that fails, nothing of it stays.
-    fn run(&mut self, jobs: impl Iterator<Item = WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
+    fn run(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
         step(&self.connection, "BEGIN IMMEDIATE")?;
         let done = self.run_inside(jobs);
         if done.is_err() && !self.connection.is_autocommit() {
@@ -192,18 +187,15 @@ impl State {
         done
     }
 
-    fn run_inside(
-        &mut self,
-        jobs: impl Iterator<Item = WriteJob>,
-    ) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
-        let (tx, mut now) = (&self.connection, self.last);
+    fn run_inside(&mut self, jobs: Vec<WriteJob>) -> rusqlite::Result<Vec<Result<Recorded, StoreError>>> {
+        // A clock that is set back must not order the log against itself.
+        let now = micros(Timestamp::now()).max(self.last);
+        let tx = &self.connection;
         let mut tree = self.tree.clone();
         let (mut steps, mut scrub) = (Vec::new(), false);
-        let mut results = Vec::new();
+        let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
             step(tx, "SAVEPOINT job")?;
-            // A clock that is set back must not order the log against itself.
-            now = micros(Timestamp::now()).max(now);
             let mut scope = SqliteTx {
                 tx,
                 path: &self.path,
