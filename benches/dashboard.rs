@@ -116,7 +116,8 @@ fn fill(socket: &Path) -> String {
     }
     for (container, own) in own.into_inner().expect("ids").iter().enumerate() {
         let references = [json!({ "name": "OWN", "object_id": own }), json!({ "name": "COMMON", "object_id": id })];
-        let container = json!({ "id": format!("living{container}"), "name": format!("api-{container}"), "engine": "podman" });
+        let container =
+            json!({ "id": format!("living{container}"), "name": format!("api-{container}"), "engine": "podman" });
         let request = json!({ "container": container, "references": references });
         rpc.call("ampoule.v1.InjectionService/Resolve", &request).expect("resolved");
     }

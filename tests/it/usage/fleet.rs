@@ -148,7 +148,8 @@ impl Fleet {
     fn container(&self, row: &Value) -> String {
         let text = |key: &str| row[key].as_str().expect(key);
         let id = text("container_id");
-        let name = if text("engine") == "podman" { text("container_name") } else { self.names.get(id).map_or(id, |n| n) };
+        let name =
+            if text("engine") == "podman" { text("container_name") } else { self.names.get(id).map_or(id, |n| n) };
         let known = self.living.iter().find(|(_, living)| living == name);
         known.map_or_else(|| format!("nobody's {row}"), |(place, name)| format!("{place}-{name}"))
     }
