@@ -80,7 +80,13 @@ impl Delivery {
     /// Waits for the runtime's end; whether it has ended by then.
     pub(super) fn runtime_ends(&self, within: PollTimeout) -> bool {
         let mut runtime = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-        poll(&mut runtime, within).is_ok_and(|ended| ended > 0)
+        loop {
+            match poll(&mut runtime, within) {
+                // It was stopped for a while (signal(7)).
+                Err(Errno::EINTR) => {}
+                ended => return ended.is_ok_and(|ended| ended > 0),
+            }
+        }
     }
 
     /// Waits until the runtime reads nothing of the bundle any more: until its end, or that of its part in a `run`.
