@@ -50,8 +50,9 @@ pub(in crate::dashboard) async fn show(desk: &Desk<'_>) -> Result<Answer, Fault>
     let of = if object.is_empty() { None } else { Some(id(object)?) };
     let filter = UsageFilter { stale: stale_only, object: of, ..UsageFilter::default() };
     let mut found = desk.vault().usage(&desk.principal, filter).await?;
-    let order = |usage: &Usage| (usage.version == usage.current && !usage.deleted, usage.object.clone(), usage.since);
-    found.sort_by_cached_key(order);
+    found.sort_by_cached_key(|usage| (usage.version == usage.current && !usage.deleted, usage.object.clone()));
+    // Some have ended since the page before.
+    let from = if from < found.len() { from } else { 0 };
     let mut restart: BTreeMap<String, String> = BTreeMap::new();
     for usage in found.iter().filter(|usage| usage.deleted || usage.version != usage.current) {
         let id = short(&usage.container.id);

@@ -1,6 +1,7 @@
 //! A daemon is killed at each step that it takes with its engine to make an instance, and to end one.
 
-use std::fs;
+use std::cell::Cell;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::thread;
@@ -19,6 +20,8 @@ const TIMES: usize = 2;
 /// A podman that waits, where it is told to, before and after it does what it is called for.
 struct Slow {
     gates: PathBuf,
+    /// How many gates have been shut, each with its number: who comes to one late must not be taken for who comes to the next.
+    shut: Cell<usize>,
     _folder: TempDir,
 }
 
@@ -30,13 +33,17 @@ impl Slow {
         let text = format!(
             r#"#!/bin/sh
 gate() {{
-    [ -e "{gates}/$1" ] || return 0
-    : > "{gates}/$1.reached"
+    number=$(cat "{gates}/$1" 2>/dev/null) || return 0
+    : > "{gates}/$1.$number"
     while [ -e "{gates}/$1" ]; do sleep 0.01; done
 }}
 for word in "$@"; do
     case $word in image | create | start | inspect | ps | rm) break ;; esac
 done
+if [ "$word" = create ]; then
+    exec 9> "{gates}/creates"
+    flock --shared 9
+fi
 gate "before-$word"
 {podman} "$@"
 code=$?
@@ -51,21 +58,23 @@ exit $code
         rounds.host.prefer_programs_of(folder.path());
         rounds.host.daemon.kill();
         rounds.host.launch();
-        Self { gates, _folder: folder }
+        Self { gates, shut: Cell::new(0), _folder: folder }
     }
 
     fn shut(&self, gate: &str) {
-        fs::write(self.gates.join(gate), "").expect("a gate");
+        self.shut.set(self.shut.get() + 1);
+        // All of it at once, for who looks meanwhile.
+        let unfinished = self.gates.join("unfinished");
+        fs::write(&unfinished, self.shut.get().to_string()).expect("a gate");
+        fs::rename(unfinished, self.gates.join(gate)).expect("a gate");
     }
 
     fn open(&self, gate: &str) {
         fs::remove_file(self.gates.join(gate)).expect("a gate");
-        // It may have been reached by nobody.
-        let _ = fs::remove_file(self.gates.join(gate).with_extension("reached"));
     }
 
     fn wait_at(&self, gate: &str) {
-        wait_until(gate, || self.gates.join(gate).with_extension("reached").exists());
+        wait_until(gate, || self.gates.join(gate).with_extension(self.shut.get().to_string()).exists());
     }
 
     /// Lets it come to a gate by way of an earlier one, which the daemon's own looks at the engine don't pass.
@@ -88,6 +97,8 @@ exit $code
             rounds.host.launch();
             self.open(gate);
         }
+        // It may have been killed with the daemon, or before its podman was through with it, and makes the container still.
+        File::create(self.gates.join("creates")).and_then(|lock| lock.lock()).expect("a lock");
     }
 }
 
@@ -127,6 +138,7 @@ fn an_instance_that_was_being_ended_is_ended() {
     let mut rounds = Rounds::new();
     let slow = Slow::before(&mut rounds);
     for (gate, earlier) in [
+        // Who waits there may be the daemon that looks by itself: the other one has not asked the engine for more than that either.
         ("before-ps", None),
         ("before-rm", None),
         ("after-rm", None),

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -120,9 +121,13 @@ impl Job {
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {
         let (sender, ended) = mpsc::channel();
-        let (child, left) = (Id::Pid(Pid::from_raw(self.pid().cast_signed())), WaitPidFlag::WNOWAIT);
+        let child = Pid::from_raw(self.pid().cast_signed());
+        let ended_but_there = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
         // A hundred of these at once would take a fifth of the machine if each looked again and again.
-        thread::spawn(move || sender.send(waitid(child, WaitPidFlag::WEXITED | left)));
+        thread::spawn(move || {
+            while waitid(Id::Pid(child), ended_but_there) == Err(Errno::EINTR) {}
+            sender.send(())
+        });
         let stuck = ended.recv_timeout(HANG).is_err();
         assert!(!stuck, "hangs: {}\nstderr: {}", self.what, String::from_utf8_lossy(&content(&mut self.stderr)));
         let status = self.child.wait().expect("wait");
