@@ -72,6 +72,14 @@ pub enum DeliverError {
         /// Why it wasn't.
         errno: Errno,
     },
+    /// The files can't be made where they would not be safe.
+    #[error("the shim can't {step} for the container's files: {reason}")]
+    UnsafeFiles {
+        /// What was to be done.
+        step: &'static str,
+        /// What is not as it must be, and what to do.
+        reason: String,
+    },
 }
 
 impl DeliverError {

@@ -63,7 +63,8 @@ fn folder(run_dir: &Path) -> io::Result<PathBuf> {
     let made = fs::metadata(&run_dir)?;
     // Whoever may rename in there could have the values written elsewhere.
     if ![0, geteuid().as_raw()].contains(&made.uid()) || made.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others may write in the run directory"));
+        let reason = format!("others may write in {}: chown it to root, and chmod it to 755", run_dir.display());
+        return Err(io::Error::other(reason));
     }
     let folder = run_dir.join(FOLDER);
     match DirBuilder::new().mode(0o755).create(&folder) {
@@ -147,5 +148,8 @@ fn mount_id(file: &File) -> io::Result<String> {
 }
 
 fn failed(step: &'static str, error: &io::Error) -> DeliverError {
-    DeliverError::files(step)(Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    match error.raw_os_error() {
+        Some(errno) => DeliverError::files(step)(Errno::from_raw(errno)),
+        None => DeliverError::UnsafeFiles { step, reason: error.to_string() },
+    }
 }

@@ -1,5 +1,8 @@
 //! What can't be a file is refused by its annotation's name, before a container is there.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::{asking, script};
 use crate::refusal::refused;
 use crate::support::engine::on_runtimes_and_podman;
@@ -51,4 +54,21 @@ fn a_secret_that_is_not_there(rig: &Rig) {
     assert!(outcomes.iter().any(|outcome| outcome == "unknown"), "{outcomes:?}");
 }
 
-on_runtimes_and_podman!(malformed_requests, two_at_one_place, where_something_is_mounted, a_secret_that_is_not_there);
+fn where_others_may_write(rig: &Rig) {
+    let id = rig.daemon.cli().add("alpha");
+    let run_dir = rig.engine.site().realm.outside("/run/ampoule");
+    fs::create_dir_all(&run_dir).expect("run directory");
+    fs::set_permissions(&run_dir, fs::Permissions::from_mode(0o777)).expect("mode");
+    let request = asking(script("true"), "A", &id);
+    refused(rig, "others may write", &request, &["container's files", "others may write in /run/ampoule", "755"]);
+    fs::set_permissions(&run_dir, fs::Permissions::from_mode(0o755)).expect("mode");
+    rig.engine.run(&request).ok();
+}
+
+on_runtimes_and_podman!(
+    malformed_requests,
+    two_at_one_place,
+    where_something_is_mounted,
+    a_secret_that_is_not_there,
+    where_others_may_write
+);
