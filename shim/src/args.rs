@@ -2,6 +2,7 @@
 //!
 //! Nothing is refused here: the runtime knows its options better than we do and says so itself.
 
+mod checkpoint;
 mod delete;
 mod exec;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+pub use checkpoint::Checkpoint;
 pub use delete::Delete;
 pub use exec::Exec;
 

@@ -118,6 +118,8 @@ pub struct Settings {
     pub allow_plaintext_bundle: bool,
     /// Names of runtimes that get secrets although they read config.json again later.
     pub allow_runtimes: Vec<String>,
+    /// Whether a container that has values may be written to a disk with its memory.
+    pub allow_checkpoint: bool,
     /// Whether a process that is started in a running container gets the container's values.
     pub exec: bool,
 }
@@ -145,6 +147,8 @@ struct File {
     allow_plaintext_bundle: bool,
     #[serde(default)]
     allow_runtimes: Vec<String>,
+    #[serde(default)]
+    allow_checkpoint: bool,
     exec: Option<bool>,
 }
 
@@ -180,8 +184,8 @@ impl Settings {
         let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
         let runtime = choice(file.runtime, file.runtimes)?;
         let exec = file.exec.unwrap_or(true);
-        let File { allow_plaintext_bundle, allow_runtimes, .. } = file;
-        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes, exec })
+        let File { allow_plaintext_bundle, allow_runtimes, allow_checkpoint, .. } = file;
+        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes, allow_checkpoint, exec })
     }
 }
 

@@ -64,6 +64,14 @@ pub enum Error {
         /// The runtime's name.
         runtime: String,
     },
+    /// A checkpoint writes the process's memory and the container's files in memory to a disk.
+    #[error(
+        "container {id} has values from the vault, which a checkpoint would write to a disk: set `allow_checkpoint: true` in the shim's settings if it may"
+    )]
+    Checkpoint {
+        /// The container.
+        id: String,
+    },
     /// The container's specification has gone.
     #[error(
         "{} can't be read, so what the container got can't be told from what the process is to get: put it back, or set `exec: false` in the shim's settings",

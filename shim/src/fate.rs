@@ -177,6 +177,12 @@ pub fn tell_of_delete(argv: &[OsString], environment: &Environment, runtime: &Ru
     let _ = client::report_once(Path::new(socket), &report(injection, WireFate::FATE_DELETED), soon());
 }
 
+/// Whether a container was created with values, by what was left for its `delete`.
+pub fn is_marked(run_dir: &Path, root: &Path, id: &str) -> bool {
+    private::existing(run_dir, FOLDER).is_some()
+        && marker(run_dir, root, OsStr::new(id)).is_some_and(|marker| marker.exists())
+}
+
 fn report(injection: &str, fate: WireFate) -> ReportRequest {
     ReportRequest { injection_id: injection.to_owned(), fate: EnumValue::from(fate), ..ReportRequest::default() }
 }

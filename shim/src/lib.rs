@@ -26,7 +26,7 @@ pub mod user;
 use std::convert::Infallible;
 use std::ffi::{OsString, c_int};
 
-use args::{Args, Delete, Dialect, Exec};
+use args::{Args, Checkpoint, Delete, Dialect, Exec};
 use config::{Environment, Settings};
 use error::Error;
 use record::Container;
@@ -62,6 +62,12 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
     if let Some(exec) = Exec::parse(tail, dialect) {
         let done = exec::exec(&exec, &settings, &environment, &runtime);
         return done.map_err(|error| (error, runtime.exec_failure()));
+    }
+    if let Some(Checkpoint { root, id }) = Checkpoint::parse(tail, dialect) {
+        let container = Container::new(&environment, &runtime, root.as_ref(), id.as_ref());
+        if let Some(container) = container.filter(|container| !settings.allow_checkpoint && container.has_values()) {
+            return Err((Error::Checkpoint { id: container.id().to_owned() }, 1));
+        }
     }
     fate::tell_of_delete(tail, &environment, &runtime);
     if let Some(Delete { root, id, force }) = Delete::parse(tail, dialect) {

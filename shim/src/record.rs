@@ -15,6 +15,7 @@ use ampoule_proto::request::{Reference, Request, SCHEME, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Environment;
+use crate::fate;
 use crate::private;
 use crate::runtime::Runtime;
 use crate::spec::Spec;
@@ -117,6 +118,11 @@ impl Container {
         let text = fs::read(self.folder().join(FILE)).ok()?;
         let record: Record = serde_json::from_slice(&text).ok()?;
         (record.root == self.root && record.id == self.id).then_some(record)
+    }
+
+    /// Whether it was given values, as far as can be known: what was told of it, or what is kept of it, says so.
+    pub fn has_values(&self) -> bool {
+        self.record().is_some() || fate::is_marked(&self.run_dir, &self.root, &self.id)
     }
 
     /// Keeps what is about to be put into the container. Best effort: without a record a process that starts later gets

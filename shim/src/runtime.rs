@@ -143,6 +143,7 @@ mod tests {
             socket: "/s".into(),
             deadline: Duration::from_secs(1),
             allow_plaintext_bundle: false,
+            allow_checkpoint: false,
             allow_runtimes: Vec::new(),
             exec: true,
         };

@@ -1,5 +1,6 @@
 //! A random value goes through the life of a container on each engine, and is searched for everywhere meanwhile.
 
+mod checkpoint;
 mod kept;
 
 use std::fs;

@@ -198,3 +198,20 @@ fn what_is_deleted() {
     assert_eq!(seen("delete"), (None, None, false));
     assert!(Delete::parse(&argv("state delete"), Dialect::Go).is_none());
 }
+
+#[test]
+fn what_is_written_to_a_disk() {
+    let seen = |line: &str, dialect| {
+        let found = Checkpoint::parse(&argv(line), dialect)?;
+        Some((found.root.map(|root| root.display().to_string()), found.id))
+    };
+    let c1 = |root: Option<&str>| Some((root.map(str::to_owned), Some("c1".to_owned())));
+    for dialect in [Dialect::Go, Dialect::Getopt] {
+        assert_eq!(seen("--root /r checkpoint --image-path /i --leave-running c1", dialect), c1(Some("/r")));
+        assert_eq!(seen("checkpoint --image-path=/i --work-path /w c1", dialect), c1(None));
+        assert_eq!(seen("checkpoint -- c1", dialect), c1(None));
+        assert_eq!(seen("checkpointt --image-path /i c1", dialect), c1(None));
+        assert_eq!(seen("checkpoint", dialect), Some((None, None)));
+        assert_eq!(seen("delete checkpoint", dialect), None);
+    }
+}

@@ -1,0 +1,42 @@
+//! CRIU would write the value to a disk with the process's memory: the shim doesn't let it.
+
+use crate::support::bundle::Request;
+use crate::support::engine::{Bare, Engine, on_every_runtime};
+use crate::support::process::{Ran, wait_until};
+use crate::support::rig::Rig;
+use crate::support::search::Needle;
+
+fn checkpoint(rig: &Rig<Bare>, id: &str) -> Ran {
+    let images = rig.engine.site().folder().join("images");
+    rig.engine.command(&["checkpoint", "--image-path", images.to_str().expect("UTF-8"), "--leave-running", id])
+}
+
+fn a_checkpoint_is_refused_where_there_is_a_value(rig: &Rig<Bare>) {
+    let needle = Needle::random();
+    let secret = rig.daemon.cli().add(needle.value());
+    let variable = Request::sleeping().env("A", &format!("ampoule://{secret}"));
+    let file = Request::sleeping().annotation("ampoule.dev/file.A", &secret);
+    for (told, (id, request)) in (1..).zip([("variable", variable), ("file", file)]) {
+        rig.engine.create(id, &request).ok();
+        rig.engine.start(id).ok();
+        wait_until("it is told of", || {
+            rig.daemon.cli().audit().iter().filter(|entry| entry["action"] == "vault.object.injected").count() == told
+        });
+        let ran = checkpoint(rig, id);
+        assert_eq!(ran.code(), 1, "{}", ran.err());
+        assert!(ran.err().contains(&format!("container {id} has values from the vault")), "{}", ran.err());
+        assert_eq!(rig.engine.status(id), "running");
+        let found = needle.search(rig.engine.site().folder());
+        assert!(found.is_empty(), "{found:?}");
+        rig.engine.stop(id);
+        rig.engine.delete(id).ok();
+    }
+    // Without a value it is the runtime that can't, where there is no CRIU.
+    rig.engine.create("plain", &Request::sleeping()).ok();
+    rig.engine.start("plain").ok();
+    assert!(!checkpoint(rig, "plain").err().contains("vault"));
+    rig.engine.stop("plain");
+    rig.engine.delete("plain").ok();
+}
+
+on_every_runtime!(a_checkpoint_is_refused_where_there_is_a_value);
