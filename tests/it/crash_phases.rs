@@ -173,7 +173,7 @@ impl Scene {
     /// No helper, and no plaintext.
     fn assert_nothing_stays(&self, what: &str) {
         let site = self.rig.engine.site();
-        wait_until("the helpers have gone", || site.helpers(0).is_empty());
+        site.wait_for_helpers();
         let found = [self.needle.search(site.folder()), self.needle.search(&site.realm.outside("/run"))].concat();
         assert!(found.is_empty(), "{what}: {found:?}");
     }
@@ -239,7 +239,7 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
         gate.open();
         let ran = job.wait();
         assert!(ran.code() != 0 && ran.stdout.is_empty(), "{phase}: exit {}, {}", ran.code(), ran.out());
-        wait_until("the helpers have gone", || site.helpers(0).is_empty());
+        site.wait_for_helpers();
     }
     podman.start("again").ok();
     let inside = podman.call(&["exec", "again", "cat", "/proc/1/environ"]).ok();

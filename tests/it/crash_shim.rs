@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, on_every_runtime};
-use crate::support::process::{Job, is_child_of_any, kill_9, wait_until};
+use crate::support::process::{Job, is_child_of_any, kill_9};
 use crate::support::random::random_below;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
@@ -44,7 +44,7 @@ fn killed_at_random_moments(rig: &Rig<Bare>) {
         thread::sleep(usual * random_below(110) / 100);
         strike(rig, victim, &mut job);
         let check = || {
-            wait_until("the helpers have gone", || site.helpers(0).is_empty());
+            site.wait_for_helpers();
             let plain = [needle.search(site.folder()), needle.search(&site.realm.outside("/run"))].concat();
             assert!(plain.is_empty(), "round {round}, {victim:?}: {plain:?}");
         };

@@ -109,7 +109,7 @@ impl Scene {
 
     #[track_caller]
     fn assert_untouched(&self, what: &str) {
-        wait_until("the helpers have gone", || self.rig.engine.site().helpers(0).is_empty());
+        self.rig.engine.site().wait_for_helpers();
         assert!(self.bundle.is_pristine(), "{what}: the bundle is not as it was");
         let locks = self.rig.engine.site().realm.outside("/run/ampoule/locks");
         assert_eq!(fs::read_dir(&locks).expect("the locks' folder").count(), 0, "{what}: a lock is left");

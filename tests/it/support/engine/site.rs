@@ -7,6 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::support::process::wait_until;
 use crate::support::realm::{Cgroups, Realm};
 use crate::support::{programs, rootfs};
 
@@ -180,6 +181,14 @@ impl Site {
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let runs_shim = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == shim);
         pids.filter(|&pid| pid != but && runs_shim(pid) && self.realm.holds(pid)).collect()
+    }
+
+    /// Waits until no process of the shim is there.
+    ///
+    /// One that forks and ends while it is looked for is missed, and so is its child; the child is seen the next time.
+    #[track_caller]
+    pub(crate) fn wait_for_helpers(&self) {
+        wait_until("the helpers have gone", || self.helpers(0).is_empty() && self.helpers(0).is_empty());
     }
 }
 
