@@ -319,6 +319,7 @@ mod tests {
         assert_eq!(settings.runtime, RuntimeChoice::FirstOf(vec!["/usr/bin/crun".into(), "/bin/runc".into()]));
         assert_eq!((settings.socket, settings.deadline), ("/s".into(), Duration::from_millis(500)));
         assert!(parse("allow_plaintext_bundle: true").expect("parses").allow_plaintext_bundle);
+        assert!(parse("allow_checkpoint: true").expect("parses").allow_checkpoint);
         assert_eq!(parse("allow_runtimes: [runsc]").expect("parses").allow_runtimes, ["runsc"]);
         assert!(parse("socket: /s").expect("parses").exec && !parse("exec: false").expect("parses").exec);
         assert_eq!(parse("runtime: crun").expect("parses").runtime, RuntimeChoice::One("crun".into()));

@@ -122,7 +122,8 @@ impl Container {
 
     /// Whether it was given values, as far as can be known: what was told of it, or what is kept of it, says so.
     pub fn has_values(&self) -> bool {
-        self.record().is_some() || fate::is_marked(&self.run_dir, &self.root, &self.id)
+        let of_vault = |record: Record| record.variables.iter().any(|variable| variable.secret.is_some());
+        self.record().is_some_and(of_vault) || fate::is_marked(&self.run_dir, &self.root, &self.id)
     }
 
     /// Keeps what is about to be put into the container. Best effort: without a record a process that starts later gets

@@ -63,7 +63,8 @@ fn folder(run_dir: &Path) -> io::Result<PathBuf> {
     let made = fs::metadata(&run_dir)?;
     // Whoever may rename in there could have the values written elsewhere.
     if ![0, geteuid().as_raw()].contains(&made.uid()) || made.mode() & 0o022 != 0 {
-        let reason = format!("others may write in {}: chown it to root, and chmod it to 755", run_dir.display());
+        let reason =
+            format!("others may write in {}: it must be root's or the user's own, of mode 755", run_dir.display());
         return Err(io::Error::other(reason));
     }
     let folder = run_dir.join(FOLDER);

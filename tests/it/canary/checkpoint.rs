@@ -1,5 +1,7 @@
 //! CRIU would write the value to a disk with the process's memory: the shim doesn't let it.
 
+use std::fs;
+
 use crate::support::bundle::Request;
 use crate::support::engine::{Bare, Engine, on_every_runtime};
 use crate::support::process::{Ran, wait_until};
@@ -28,6 +30,12 @@ fn a_checkpoint_is_refused_where_there_is_a_value(rig: &Rig<Bare>) {
         assert_eq!(rig.engine.status(id), "running");
         let found = needle.search(rig.engine.site().folder());
         assert!(found.is_empty(), "{found:?}");
+        let path = rig.engine.site().shim_config.as_ref().expect("settings");
+        let usual = fs::read_to_string(path).expect("settings");
+        fs::write(path, format!("{usual}allow_checkpoint: true\n")).expect("settings");
+        let allowed = checkpoint(rig, id);
+        fs::write(path, usual).expect("settings");
+        assert!(!allowed.err().contains("vault"), "it is the runtime that answers: {}", allowed.err());
         rig.engine.stop(id);
         rig.engine.delete(id).ok();
     }
