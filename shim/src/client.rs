@@ -92,16 +92,16 @@ async fn with_retries<Q: Message, A: Message>(
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The last call was not answered.
-    #[error("{}", with_remedy(.0))]
+    #[error("{}", self.described("the shim's settings"))]
     Call(CallError),
     /// No answer in time.
-    #[error("the Ampoule daemon at {} didn't answer in time: see its log, or raise `deadline:` in the shim's settings", socket.display())]
+    #[error("{}", self.described("the shim's settings"))]
     Late {
         /// The socket that was tried.
         socket: PathBuf,
     },
     /// This process can't make calls.
-    #[error("the shim can't call the Ampoule daemon ({error}): check the limits on open files and memory")]
+    #[error("{}", self.described("the shim's settings"))]
     Local {
         /// Why.
         error: io::Error,
@@ -115,9 +115,21 @@ impl From<CallError> for ClientError {
     }
 }
 
-fn with_remedy(error: &CallError) -> String {
-    match error.remedy("`socket:` in the shim's settings") {
-        remedy if remedy.is_empty() => error.to_string(),
-        remedy => format!("{error}: {remedy}"),
+impl ClientError {
+    /// What happened and what to do, where the settings are called this.
+    pub fn described(&self, settings: &str) -> String {
+        match self {
+            Self::Call(error) => match error.remedy(&format!("`socket:` in {settings}")) {
+                remedy if remedy.is_empty() => error.to_string(),
+                remedy => format!("{error}: {remedy}"),
+            },
+            Self::Late { socket } => format!(
+                "the Ampoule daemon at {} didn't answer in time: see its log, or raise `deadline:` in {settings}",
+                socket.display()
+            ),
+            Self::Local { error } => {
+                format!("the shim can't call the Ampoule daemon ({error}): check the limits on open files and memory")
+            }
+        }
     }
 }

@@ -108,6 +108,8 @@ pub fn arguments() -> Vec<OsString> {
 /// The shim's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// The file that they are from, or would be.
+    pub path: PathBuf,
     /// Which runtime to become.
     pub runtime: RuntimeChoice,
     /// The daemon's socket.
@@ -158,25 +160,27 @@ impl Settings {
         let named = environment.config.is_some();
         let path = environment.config.clone().unwrap_or_else(|| environment.default_file());
         let settings = match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, environment),
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => Self::of(File::default(), environment),
+            Ok(text) => Self::parse(&path, &text, environment),
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => {
+                Self::of(&path, File::default(), environment)
+            }
             Err(error) => Err(Fault::Unreadable(error.kind())),
         };
         settings.map_err(|fault| ConfigError { path, fault })
     }
 
-    fn parse(text: &str, environment: &Environment) -> Result<Self, Fault> {
+    fn parse(path: &Path, text: &str, environment: &Environment) -> Result<Self, Fault> {
         if text.trim().is_empty() {
-            return Self::of(File::default(), environment);
+            return Self::of(path, File::default(), environment);
         }
         let file: File = serde_yaml::from_str_with_options(text, options()).map_err(|error| {
             let message = error.without_snippet().to_string();
             Fault::Yaml(message)
         })?;
-        Self::of(file, environment)
+        Self::of(path, file, environment)
     }
 
-    fn of(file: File, environment: &Environment) -> Result<Self, Fault> {
+    fn of(path: &Path, file: File, environment: &Environment) -> Result<Self, Fault> {
         let socket = file.socket.unwrap_or_else(|| environment.run_dir().join("ampoule.sock"));
         if !socket.is_absolute() {
             return Err(Fault::Relative { key: "socket", path: socket });
@@ -185,7 +189,8 @@ impl Settings {
         let runtime = choice(file.runtime, file.runtimes)?;
         let exec = file.exec.unwrap_or(true);
         let File { allow_plaintext_bundle, allow_runtimes, allow_checkpoint, .. } = file;
-        Ok(Self { runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes, allow_checkpoint, exec })
+        let path = path.to_owned();
+        Ok(Self { path, runtime, socket, deadline, allow_plaintext_bundle, allow_runtimes, allow_checkpoint, exec })
     }
 }
 
@@ -262,7 +267,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Settings, String> {
-        Settings::parse(text, &Environment::default()).map_err(|fault| fault.to_string())
+        Settings::parse(Path::new(FILE), text, &Environment::default()).map_err(|fault| fault.to_string())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ampoule_proto::request::RequestError;
 
 use crate::client::ClientError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Settings};
 use crate::deliver::DeliverError;
 use crate::runtime::RuntimeError;
 use crate::spec::SpecError;
@@ -35,8 +35,13 @@ pub enum Error {
     #[error("{0}; the container was not created")]
     Request(RequestError),
     /// The daemon.
-    #[error(transparent)]
-    Client(#[from] ClientError),
+    #[error("{}", error.described(&settings.display().to_string()))]
+    Client {
+        /// What happened.
+        error: ClientError,
+        /// The file that says where the daemon is, which need not be there.
+        settings: PathBuf,
+    },
     /// The daemon's answer doesn't fit the question.
     #[error(
         "the Ampoule daemon answered for other secrets than were asked for: update the daemon and the shim together"
@@ -101,5 +106,12 @@ pub enum Error {
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+impl Error {
+    /// What a call of the daemon that these settings name ended in.
+    pub(crate) fn of_call(settings: &Settings) -> impl Fn(ClientError) -> Self {
+        |error| Self::Client { error, settings: settings.path.clone() }
     }
 }

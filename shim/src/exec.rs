@@ -170,7 +170,10 @@ impl Call<'_> {
         }
         let container = Some(self.description()).into();
         let request = ResolveRequest { container, references, purpose: Purpose::PURPOSE_EXEC.into() };
-        checked(&request, client::resolve(&self.settings.socket, &request, self.deadline)?)
+        checked(
+            &request,
+            client::resolve(&self.settings.socket, &request, self.deadline).map_err(Error::of_call(self.settings))?,
+        )
     }
 
     /// What the audit log is told.

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ampoule_proto::messages::ampoule::v1::{Fate as WireFate, Process, ReportRequest};
+use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, Fate as WireFate, Process, ReportRequest};
 use ampoule_proto::process;
 use buffa::{EnumValue, MessageField};
 use nix::fcntl::OFlag;
@@ -26,8 +26,10 @@ use crate::runtime::Runtime;
 
 /// The folder in the run directory.
 const FOLDER: &str = "injections";
-/// How long a `delete`, or a create that has failed, may be held up.
+/// How long a `delete`, a create that has failed, or a hook may be held up.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest reason that a daemon takes, in bytes.
+const LONGEST_REASON: usize = 1024;
 /// The longest name that a file may have (`NAME_MAX`).
 const LONGEST_NAME: usize = 255;
 
@@ -72,7 +74,7 @@ impl Fate {
     pub fn tell_of_failure(&self) {
         if !self.injection.is_empty() {
             // The container's user has another error to read.
-            let _ = client::report_once(&self.socket, &report(&self.injection, WireFate::FATE_FAILED), soon());
+            tell_of_failure(&self.socket, &self.injection);
         }
     }
 
@@ -117,11 +119,7 @@ impl Fate {
         };
         match (process::started(pid), self.runtime_started) {
             (Ok(Some(started)), Some(runtime)) if started < runtime => Some(report(WireFate::FATE_FAILED)),
-            (Ok(Some(started)), _) => {
-                let namespace = process::namespace().unwrap_or_default();
-                let init = Process { pid, started, namespace };
-                Some(ReportRequest { init: MessageField::some(init), ..report(WireFate::FATE_CREATED) })
-            }
+            (Ok(Some(started)), _) => Some(created(&self.injection, pid, started)),
             // It has ended already.
             _ => Some(report(WireFate::FATE_DELETED)),
         }
@@ -177,6 +175,25 @@ pub fn tell_of_delete(argv: &[OsString], environment: &Environment, runtime: &Ru
     let _ = client::report_once(Path::new(socket), &report(injection, WireFate::FATE_DELETED), soon());
 }
 
+/// Tells that a container is there, by its first process.
+pub(crate) fn tell_of_creation(socket: &Path, injection: &str, pid: i32) {
+    if let Ok(Some(started)) = process::started(pid) {
+        let _ = client::report_once(socket, &created(injection, pid, started), soon());
+    }
+}
+
+/// Tells that a container will not be created.
+pub(crate) fn tell_of_failure(socket: &Path, injection: &str) {
+    let _ = client::report_once(socket, &report(injection, WireFate::FATE_FAILED), soon());
+}
+
+/// Tells of a container for which nothing was resolved, and why.
+pub(crate) fn tell_of_refusal(socket: &Path, container: ContainerDescriptor, reason: &str) {
+    let reason = reason[..reason.floor_char_boundary(LONGEST_REASON)].to_owned();
+    let request = ReportRequest { container: container.into(), reason, ..report("", WireFate::FATE_REFUSED) };
+    let _ = client::report_once(socket, &request, soon());
+}
+
 /// Whether a container was created with values, by what was left for its `delete`.
 pub fn is_marked(run_dir: &Path, root: &Path, id: &str) -> bool {
     private::existing(run_dir, FOLDER).is_some()
@@ -185,6 +202,11 @@ pub fn is_marked(run_dir: &Path, root: &Path, id: &str) -> bool {
 
 fn report(injection: &str, fate: WireFate) -> ReportRequest {
     ReportRequest { injection_id: injection.to_owned(), fate: EnumValue::from(fate), ..ReportRequest::default() }
+}
+
+fn created(injection: &str, pid: i32, started: u64) -> ReportRequest {
+    let init = Process { pid, started, namespace: process::namespace().unwrap_or_default() };
+    ReportRequest { init: MessageField::some(init), ..report(injection, WireFate::FATE_CREATED) }
 }
 
 fn soon() -> Instant {

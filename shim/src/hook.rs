@@ -5,7 +5,8 @@
 //! the first one adds (`createRuntime` of runtime-spec 1.0.2, config.md, POSIX-platform Hooks), takes the values out again
 //! as soon as the runtime has read them.
 //!
-//! podman discards what a hook says: failures go to syslog, and refusals of the daemon are in its audit log.
+//! podman discards what a hook says: failures go to syslog and to the daemon's audit log. The second hook is also the one
+//! that sees the container's first process, and tells the daemon of it.
 
 mod bundle;
 mod scrub;
@@ -19,13 +20,14 @@ use std::time::Instant;
 use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolveRequest, ResolveResponse};
 use ampoule_proto::request::{Request, Source};
 use nix::unistd::getpid;
+use zeroize::Zeroizing;
 
 use crate::config::{Environment, Settings};
 use crate::deliver::{DeliverError, hide_memory};
 use crate::error::Error;
 use crate::files::Files;
 use crate::spec::{Edits, MOST_BYTES, Spec, SpecError, mentions_us};
-use crate::{client, descriptor, inject, report};
+use crate::{client, descriptor, fate, inject, report};
 
 /// The name that makes the shim the hook.
 const NAME: &str = "ampoule-hook";
@@ -55,6 +57,13 @@ pub fn main(argv: &[OsString]) -> c_int {
     }
 }
 
+/// What is known of the container, for the daemon to be told if the hook fails.
+struct Known {
+    container: ContainerDescriptor,
+    /// Empty before anything is resolved.
+    injection: String,
+}
+
 /// The configuration from standard input to standard output, with what it asks for.
 fn fill() -> Result<(), HookError> {
     let mut text = Vec::new();
@@ -66,35 +75,72 @@ fn fill() -> Result<(), HookError> {
     if !mentions_us(&text) {
         return write(&text);
     }
-    let spec = Spec::parse(&text).map_err(Error::from)?;
+    let mut known = Known { container: describe(None), injection: String::new() };
+    let done = match filled(&text, &mut known) {
+        Ok(Some(filled)) => write(&filled),
+        Ok(None) => write(&text),
+        Err(error) => Err(error),
+    };
+    done.inspect_err(|error| known.tell_of(error))
+}
+
+/// The configuration with what it asks for; nothing if it asks for nothing.
+fn filled(text: &[u8], known: &mut Known) -> Result<Option<Zeroizing<Vec<u8>>>, HookError> {
+    let spec = Spec::parse(text)?;
+    let found = bundle::find(&spec);
+    known.container = ContainerDescriptor { image: descriptor::image(&spec).to_owned(), ..describe(found.as_ref()) };
     let requests = spec.requests().map_err(Error::from)?;
     if !Files::of(&spec)?.is_empty() {
         return Err(HookError::Files);
     }
     if requests.is_empty() {
-        return write(&text);
+        return Ok(None);
     }
     let settings = Settings::load(&Environment::of_process()).map_err(Error::from)?;
-    let found = bundle::find(&spec);
     if !settings.allow_plaintext_bundle {
         bundle::check(found.as_ref())?;
     }
-    let mut edits = Edits::new(&spec).map_err(Error::from)?;
-    // Which runtime will run is not known here, and runc's hooks would inherit the values.
-    edits.keep_from_hooks().map_err(Error::from)?;
-    edits.add_hook("createRuntime", &own_path()?, &scrub_arguments(&spec, &requests)).map_err(Error::from)?;
-    hide_memory().map_err(Error::from)?;
-    let references = inject::references(&requests);
-    let answer = if references.is_empty() {
-        ResolveResponse::default()
-    } else {
-        let container = Some(describe(found.as_ref(), &spec));
-        let request = ResolveRequest { container: container.into(), references, ..ResolveRequest::default() };
-        let answer = client::resolve(&settings.socket, &request, Instant::now() + settings.deadline);
-        inject::checked(&request, answer.map_err(Error::from)?)?
+    let program = own_path()?;
+    let prepared = |injection: &str| -> Result<Edits<'_>, HookError> {
+        let mut edits = Edits::new(&spec)?;
+        // Which runtime will run is not known here, and runc's hooks would inherit the values.
+        edits.keep_from_hooks()?;
+        let arguments = scrub::arguments(injection, &settings.socket, scrubbed(&spec, &requests));
+        edits.add_hook("createRuntime", &program, &arguments)?;
+        Ok(edits)
     };
+    // What can't be filled in is refused before the vault is asked.
+    drop(prepared("")?);
+    hide_memory()?;
+    let references = inject::references(&requests);
+    let mut answer = ResolveResponse::default();
+    if !references.is_empty() {
+        let container = Some(known.container.clone()).into();
+        let request = ResolveRequest { container, references, ..ResolveRequest::default() };
+        let resolved = client::resolve(&settings.socket, &request, Instant::now() + settings.deadline);
+        let resolved = resolved.map_err(Error::of_call(&settings))?;
+        known.injection.clone_from(&resolved.injection_id);
+        answer = inject::checked(&request, resolved)?;
+    }
+    let mut edits = prepared(&known.injection)?;
     edits.set_env(&inject::assigned(requests, answer));
-    write(&edits.apply())
+    Ok(Some(edits.apply()))
+}
+
+impl Known {
+    /// Tells the daemon that the container won't be created, as nobody else will.
+    fn tell_of(&self, error: &HookError) {
+        // What it refused it has recorded, and one that isn't there can't be told.
+        if matches!(error, HookError::Fill(Error::Client { .. })) {
+            return;
+        }
+        let Ok(Settings { socket, .. }) = Settings::load(&Environment::of_process()) else { return };
+        if self.injection.is_empty() {
+            fate::tell_of_refusal(&socket, self.container.clone(), &report::message(error));
+        } else {
+            fate::tell_of_failure(&socket, &self.injection);
+        }
+    }
 }
 
 fn write(text: &[u8]) -> Result<(), HookError> {
@@ -108,24 +154,23 @@ fn own_path() -> Result<PathBuf, HookError> {
 }
 
 /// What stood in the place of each variable with a secret: `NAME=reference`, or `NAME` if it is a new one.
-fn scrub_arguments(spec: &Spec<'_>, requests: &[Request]) -> Vec<String> {
+fn scrubbed<'a>(spec: &'a Spec<'_>, requests: &'a [Request]) -> impl Iterator<Item = String> {
     let secret = |request: &&Request| matches!(request.source, Source::Secret(_));
     let before = |request: &Request| {
         let name = request.name.as_str();
         let old = spec.env().find(|entry| entry.split('=').next() == Some(name));
         old.map_or_else(|| name.to_owned(), str::to_owned)
     };
-    let names = [NAME, SCRUB].map(str::to_owned);
-    names.into_iter().chain(requests.iter().filter(secret).map(before)).collect()
+    requests.iter().filter(secret).map(before)
 }
 
-fn describe(found: Option<&bundle::Bundle>, spec: &Spec<'_>) -> ContainerDescriptor {
+fn describe(found: Option<&bundle::Bundle>) -> ContainerDescriptor {
     ContainerDescriptor {
         id: found.map(|bundle| bundle.id.clone()).unwrap_or_default(),
         bundle: found.map(|bundle| bundle.path.display().to_string()).unwrap_or_default(),
         engine: "podman".to_owned(),
-        image: descriptor::image(spec).to_owned(),
         pid: getpid().as_raw(),
+        host: descriptor::host(),
         ..ContainerDescriptor::default()
     }
 }

@@ -75,7 +75,7 @@ pub fn create(
     } else {
         let container = Some(container.clone()).into();
         let request = ResolveRequest { container, references, ..ResolveRequest::default() };
-        let answer = client::resolve(&settings.socket, &request, deadline)?;
+        let answer = client::resolve(&settings.socket, &request, deadline).map_err(Error::of_call(settings))?;
         let fate = Fate::of(&answer.injection_id, args, settings, environment, runtime);
         (checked(&request, answer).inspect_err(|_| fate.tell_of_failure())?, Some(fate))
     };

@@ -139,6 +139,7 @@ mod tests {
 
     fn find(runtime: RuntimeChoice, own_name: &str) -> Result<Runtime, RuntimeError> {
         let settings = Settings {
+            path: PathBuf::new(),
             runtime,
             socket: "/s".into(),
             deadline: Duration::from_secs(1),

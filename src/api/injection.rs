@@ -13,6 +13,9 @@ use super::{error::connect_error, principal};
 use crate::domain::{Container, Process};
 use crate::vault::{Fate, Purpose, Reference, Resolved, Vault};
 
+/// The longest reason for a refusal that the log keeps, in bytes.
+const LONGEST_REASON: usize = 1024;
+
 pub(super) struct InjectionApi {
     vault: Vault,
 }
@@ -48,11 +51,30 @@ impl InjectionService for InjectionApi {
     ) -> ServiceResult<ReportResponse> {
         let principal = principal(&context)?;
         let request = request.to_owned_message();
+        if request.fate.as_known() == Some(WireFate::FATE_REFUSED) {
+            let reason = refusal(&request)?;
+            let container = container(request.container.into_option().unwrap_or_default());
+            self.vault.report_refused(&principal, container, reason).await.map_err(|error| connect_error(&error))?;
+            return Response::ok(ReportResponse {});
+        }
         let id = field("injection_id", &request.injection_id)?;
         let fate = fate(&request)?;
         self.vault.report(&principal, id, fate).await.map_err(|error| connect_error(&error))?;
         Response::ok(ReportResponse {})
     }
+}
+
+/// Why nothing was asked for.
+fn refusal(request: &ReportRequest) -> Result<String, ConnectError> {
+    if !request.injection_id.is_empty() {
+        return Err(ConnectError::invalid_argument("injection_id is given: of what was refused there is none"));
+    }
+    let reason = request.reason.clone();
+    if reason.is_empty() || reason.len() > LONGEST_REASON || reason.contains(char::is_control) {
+        let rule = format!("reason must be a text of 1 to {LONGEST_REASON} bytes without control characters");
+        return Err(ConnectError::invalid_argument(rule));
+    }
+    Ok(reason)
 }
 
 fn fate(request: &ReportRequest) -> Result<Fate, ConnectError> {
@@ -66,8 +88,8 @@ fn fate(request: &ReportRequest) -> Result<Fate, ConnectError> {
         }
         (Some(WireFate::FATE_FAILED), _) => Ok(Fate::Failed),
         (Some(WireFate::FATE_DELETED), _) => Ok(Fate::Deleted),
-        (Some(WireFate::FATE_UNSPECIFIED) | None, _) => {
-            Err(ConnectError::invalid_argument("fate is not known: use CREATED, FAILED or DELETED"))
+        (Some(WireFate::FATE_UNSPECIFIED | WireFate::FATE_REFUSED) | None, _) => {
+            Err(ConnectError::invalid_argument("fate is not known: use CREATED, FAILED, DELETED or REFUSED"))
         }
     }
 }

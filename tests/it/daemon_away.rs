@@ -66,7 +66,8 @@ fn an_absent_daemon_is_named_in_the_error(kind: Kind) {
     let mut rig = Rig::impatient(kind);
     let request = asking(&rig);
     let socket = rig.daemon.socket();
-    let named = [socket.to_str().expect("UTF-8"), "ampoule serve"];
+    let settings = rig.engine.site().folder().join("shim.yaml");
+    let named = [socket.to_str().expect("UTF-8"), "ampoule serve", settings.to_str().expect("UTF-8")];
     rig.daemon.kill();
     refused(&rig, "a socket without a daemon", &request, &named);
     fs::remove_file(&socket).expect("socket");

@@ -36,7 +36,7 @@ impl Hooked {
 
     fn new(kind: Kind, in_memory: bool, settings: &str) -> Self {
         let folder = temporary_folder();
-        let daemon = Daemon::start(folder.path());
+        let mut daemon = Daemon::stopped(folder.path());
         let (socket, path) = (daemon.socket(), folder.path().to_owned());
         let settings = format!("socket: {}\ndeadline: 2s\n{settings}", socket.display());
         fs::write(path.join("hook.yaml"), settings).expect("hook.yaml");
@@ -50,6 +50,9 @@ impl Hooked {
         fs::create_dir(path.join("hooks")).expect("folder");
         fs::write(path.join("hooks/ampoule.json"), hook.to_string()).expect("hook");
         let site = Site::new(folder, kind, None);
+        // Where it sees the containers' processes.
+        daemon.launch_by(|command: &mut Command| site.realm.spawn(command));
+        daemon.wait_ready();
         let syslog = site.realm.outside("/run/systemd/journal/dev-log");
         fs::create_dir_all(syslog.parent().expect("folder")).expect("folder");
         let syslog = UnixDatagram::bind(syslog).expect("socket");
@@ -147,6 +150,9 @@ fn what_was_asked_for_is_in_the_container_and_nowhere_else(kind: Kind) {
     for variable in [format!("A={value}"), format!("B={value}"), "PLAIN=as it was".to_owned()] {
         assert!(seen.contains(&variable), "{seen:?}");
     }
+    let rows = hooked.daemon.cli().usage(&[]);
+    let names: Vec<&Value> = rows.iter().map(|row| &row["names"]).collect();
+    assert_eq!((names, &rows[0]["state"]), (vec![&json!(["B", "A"])], &json!("running")), "{rows:?}");
     let shown: Value = serde_json::from_str(&hooked.call(&["inspect", "canary"]).ok().out()).expect("JSON");
     let shown = shown[0]["Config"]["Env"].as_array().expect("Env").clone();
     assert!(shown.contains(&json!(format!("B=ampoule://{secret}"))), "{shown:?}");
@@ -161,6 +167,9 @@ fn what_was_asked_for_is_in_the_container_and_nowhere_else(kind: Kind) {
     hooked.call(&["rm", "--force", "--time", "0", "canary"]).ok();
     assert!(hooked.places(&next).is_empty(), "deleted");
 
+    assert!(hooked.daemon.cli().usage(&[]).is_empty());
+    let fates = |action: &str| hooked.daemon.cli().audit().iter().filter(|entry| entry["action"] == action).count();
+    assert_eq!((fates("vault.object.injected"), fates("vault.object.released")), (2, 2));
     let entries = hooked.daemon.cli().injections();
     assert_eq!(entries.len(), 4, "{entries:?}");
     let told = &entries[0]["attributes"];
@@ -182,7 +191,14 @@ fn a_bundle_on_a_disk_gets_no_value(kind: Kind) {
     hooked.refused(&request, &["to a disk", "storage/overlay-containers/", "ampoule-shim", "allow_plaintext_bundle"]);
     let file = Request::new(&["true"]).annotation("ampoule.dev/file.A", &secret);
     hooked.refused(&file, &["as files", "ampoule-shim"]);
-    assert!(hooked.daemon.cli().injections().is_empty(), "the vault was asked");
+    let told: Vec<Value> =
+        hooked.daemon.cli().injections().into_iter().map(|mut told| told["attributes"].take()).collect();
+    for (told, says) in told.iter().zip(["to a disk", "as files"]) {
+        assert!(told["reason"].as_str().expect("a reason").contains(says), "{told}");
+        assert_eq!((&told["outcome"], &told["engine"]), (&json!("failed"), &json!("podman")));
+        assert_eq!(told["container_id"].as_str().map(str::len), Some(64), "{told}");
+    }
+    assert_eq!(told.len(), 2, "the vault was asked: {told:?}");
     // Who asks for nothing is not in the way.
     hooked.launch(&["run", "--rm"], &Request::new(&["true"])).ok();
 }

@@ -13,7 +13,9 @@ use nix::unistd::{Gid, Uid, fchown, getppid};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::{NAME, SCRUB};
 use crate::args::{Dialect, option_before_command};
+use crate::fate;
 use crate::spec::{Edits, MOST_BYTES, Spec, SpecError};
 
 /// The container's state as a runtime tells it its hooks (runtime.md, State).
@@ -21,20 +23,41 @@ use crate::spec::{Edits, MOST_BYTES, Spec, SpecError};
 struct State {
     id: String,
     bundle: PathBuf,
+    /// The container's first process, as the runtime sees it.
+    pid: Option<i32>,
 }
 
-/// Puts back what stood in the place of each variable: the arguments are `NAME=reference`, or `NAME` for one that was new.
+/// Its command line: whom to tell of what, and what stood in the place of each variable.
+pub(super) fn arguments(injection: &str, socket: &Path, before: impl Iterator<Item = String>) -> Vec<String> {
+    let socket = socket.to_string_lossy().into_owned();
+    [NAME.to_owned(), SCRUB.to_owned(), injection.to_owned(), socket].into_iter().chain(before).collect()
+}
+
+/// Puts back what stood in the place of each variable: after the injection and the socket, the arguments are
+/// `NAME=reference`, or `NAME` for one that was new. Then it tells the daemon what became of the container.
 pub(super) fn scrub(arguments: &[OsString]) -> Result<(), ScrubError> {
     let state: State = serde_json::from_reader(io::stdin().lock()).map_err(|_| ScrubError::State)?;
-    let before = arguments.iter().map(|argument| argument.to_str().ok_or(ScrubError::Arguments));
-    let before: Vec<&str> = before.collect::<Result<_, _>>()?;
+    let arguments = arguments.iter().map(|argument| argument.to_str().ok_or(ScrubError::Arguments));
+    let arguments: Vec<&str> = arguments.collect::<Result<_, _>>()?;
+    let [injection, socket, before @ ..] = arguments.as_slice() else { return Err(ScrubError::Arguments) };
+    let done = put_back(&state, before);
+    match (&done, state.pid) {
+        _ if injection.is_empty() => {}
+        (Err(_), _) => fate::tell_of_failure(Path::new(socket), injection),
+        (Ok(()), Some(pid)) => fate::tell_of_creation(Path::new(socket), injection, pid),
+        (Ok(()), None) => {}
+    }
+    done
+}
+
+fn put_back(state: &State, before: &[&str]) -> Result<(), ScrubError> {
     let failed = |path: PathBuf| move |reason| ScrubError::File { path, reason };
     let config = state.bundle.join("config.json");
-    rewrite(&config, &before).map_err(failed(config))?;
+    rewrite(&config, before).map_err(failed(config))?;
     // crun keeps a copy for as long as the container lives.
     let Some(copy) = kept_by_crun(&state.id) else { return Ok(()) };
     if copy.exists() {
-        rewrite(&copy, &before).map_err(failed(copy))?;
+        rewrite(&copy, before).map_err(failed(copy))?;
     }
     Ok(())
 }

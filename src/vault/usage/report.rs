@@ -4,7 +4,7 @@ use super::super::{Error, Vault, entry};
 use super::entries;
 use crate::audit::{Event, Outcome};
 use crate::authz::{Action, Principal, Resource, Rights};
-use crate::domain::{ActorId, Injection, Process, RequestId};
+use crate::domain::{ActorId, Container, Injection, Process, RequestId};
 use crate::store::{StoreError, WriteTx};
 
 /// What became of a container.
@@ -38,6 +38,21 @@ impl Vault {
             })
             .await?;
         if known { Ok(()) } else { Err(Error::UnknownInjection { id }) }
+    }
+
+    /// Records that a container was refused before anything was asked for.
+    pub async fn report_refused(
+        &self,
+        principal: &Principal,
+        container: Container,
+        reason: String,
+    ) -> Result<(), Error> {
+        container.check()?;
+        self.permit(principal, Action::Inject, Resource::Some).await?;
+        let mut refused = entry(principal.caller(), Action::Inject, None, None, Outcome::Failed);
+        refused.attributes.container = Some(container);
+        refused.attributes.reason = Some(reason);
+        self.record(refused).await
     }
 
     fn note(

@@ -50,9 +50,35 @@ fn who_was_given_the_values_may_report_and_nobody_else() {
         json!({ "injection_id": "x", "fate": "FATE_DELETED" }),
         json!({ "injection_id": again }),
         json!({ "injection_id": again, "fate": "FATE_CREATED" }),
+        json!({ "injection_id": again, "fate": "FATE_REFUSED", "reason": "x" }),
+        json!({ "fate": "FATE_REFUSED" }),
+        json!({ "fate": "FATE_REFUSED", "reason": "x".repeat(1025) }),
+        json!({ "fate": "FATE_REFUSED", "reason": "a\nb" }),
+        json!({ "fate": "FATE_REFUSED", "reason": "x", "container": { "id": "a\nb" } }),
     ] {
         assert_eq!(root.call(REPORT, &broken).expect_err("refused").code, "invalid_argument", "{broken}");
     }
+}
+
+/// A hook has refused a container by itself.
+#[test]
+fn a_refusal_is_recorded_for_who_may_inject() {
+    let folder = temporary_folder();
+    let daemon = Daemon::start(folder.path());
+    let mut root = Rpc::new(&daemon.socket());
+    let made = root.make_token("lister", &["vault/object:*:list"]).expect("a token");
+    let mut lister = Caller::token(made["bearerToken"].as_str().expect("a token"), &daemon.socket());
+    let refusal =
+        json!({ "fate": "FATE_REFUSED", "reason": "no tmpfs", "container": { "id": "c1", "engine": "podman" } });
+    assert_eq!(lister.call(REPORT, &refusal).expect_err("it may not inject").code, "permission_denied");
+    root.call(REPORT, &refusal).expect("recorded");
+    let entries: Vec<Value> =
+        daemon.cli().injections().into_iter().map(|mut entry| entry["attributes"].take()).collect();
+    let outcomes: Vec<&Value> = entries.iter().map(|told| &told["outcome"]).collect();
+    assert_eq!(outcomes, ["denied", "failed"], "{entries:?}");
+    let told = ["reason", "container_id", "engine"].map(|name| entries[1][name].as_str().unwrap_or_default());
+    assert_eq!(told, ["no tmpfs", "c1", "podman"]);
+    assert!(rows(&root.call(USAGE, &json!({})).expect("listed")).is_empty());
 }
 
 #[test]

@@ -157,6 +157,8 @@ pub enum Fate {
     /// The container is about to be deleted, or has gone. One whose first process
     /// is seen alive stays in the inventory until that ends.
     FATE_DELETED = 3i32,
+    /// The container asks for what it can't get, so nothing was resolved for it.
+    FATE_REFUSED = 4i32,
 }
 impl Fate {
     ///Idiomatic alias for [`Self::FATE_UNSPECIFIED`]; `Debug` prints the variant name.
@@ -171,6 +173,9 @@ impl Fate {
     ///Idiomatic alias for [`Self::FATE_DELETED`]; `Debug` prints the variant name.
     #[allow(non_upper_case_globals)]
     pub const Deleted: Self = Self::FATE_DELETED;
+    ///Idiomatic alias for [`Self::FATE_REFUSED`]; `Debug` prints the variant name.
+    #[allow(non_upper_case_globals)]
+    pub const Refused: Self = Self::FATE_REFUSED;
 }
 impl ::core::default::Default for Fate {
     fn default() -> Self {
@@ -273,6 +278,7 @@ impl ::buffa::Enumeration for Fate {
             1i32 => ::core::option::Option::Some(Self::FATE_CREATED),
             2i32 => ::core::option::Option::Some(Self::FATE_FAILED),
             3i32 => ::core::option::Option::Some(Self::FATE_DELETED),
+            4i32 => ::core::option::Option::Some(Self::FATE_REFUSED),
             _ => ::core::option::Option::None,
         }
     }
@@ -285,6 +291,7 @@ impl ::buffa::Enumeration for Fate {
             Self::FATE_CREATED => "FATE_CREATED",
             Self::FATE_FAILED => "FATE_FAILED",
             Self::FATE_DELETED => "FATE_DELETED",
+            Self::FATE_REFUSED => "FATE_REFUSED",
         }
     }
     fn from_proto_name(name: &str) -> ::core::option::Option<Self> {
@@ -293,6 +300,7 @@ impl ::buffa::Enumeration for Fate {
             "FATE_CREATED" => ::core::option::Option::Some(Self::FATE_CREATED),
             "FATE_FAILED" => ::core::option::Option::Some(Self::FATE_FAILED),
             "FATE_DELETED" => ::core::option::Option::Some(Self::FATE_DELETED),
+            "FATE_REFUSED" => ::core::option::Option::Some(Self::FATE_REFUSED),
             _ => ::core::option::Option::None,
         }
     }
@@ -302,6 +310,7 @@ impl ::buffa::Enumeration for Fate {
             Self::FATE_CREATED,
             Self::FATE_FAILED,
             Self::FATE_DELETED,
+            Self::FATE_REFUSED,
         ]
     }
 }
@@ -1392,7 +1401,7 @@ pub const __RESOLVED_SECRET_JSON_ANY: ::buffa::type_registry::JsonAnyEntry = ::b
 #[cfg_attr(feature = "json", derive(::serde::Serialize, ::serde::Deserialize))]
 #[cfg_attr(feature = "json", serde(default))]
 pub struct ReportRequest {
-    /// The answer of Resolve that it is about.
+    /// The answer of Resolve that it is about; empty for FATE_REFUSED.
     ///
     /// Field 1: `injection_id`
     #[cfg_attr(
@@ -1428,6 +1437,32 @@ pub struct ReportRequest {
         )
     )]
     pub init: ::buffa::MessageField<Process, ::buffa::Inline<Process>>,
+    /// Of FATE_REFUSED, the container.
+    ///
+    /// Field 4: `container`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "container",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_unset_message_field"
+        )
+    )]
+    pub container: ::buffa::MessageField<
+        ContainerDescriptor,
+        ::buffa::Inline<ContainerDescriptor>,
+    >,
+    /// Of FATE_REFUSED, why: at most 1,024 bytes, kept in the audit log.
+    ///
+    /// Field 5: `reason`
+    #[cfg_attr(
+        feature = "json",
+        serde(
+            rename = "reason",
+            with = "::buffa::json_helpers::proto_string",
+            skip_serializing_if = "::buffa::json_helpers::skip_if::is_empty_str"
+        )
+    )]
+    pub reason: ::buffa::alloc::string::String,
 }
 impl ::core::fmt::Debug for ReportRequest {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -1435,6 +1470,8 @@ impl ::core::fmt::Debug for ReportRequest {
             .field("injection_id", &self.injection_id)
             .field("fate", &self.fate)
             .field("init", &self.init)
+            .field("container", &self.container)
+            .field("reason", &self.reason)
             .finish()
     }
 }
@@ -1482,6 +1519,17 @@ impl ::buffa::Message for ReportRequest {
                 += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                     + inner_size as u64;
         }
+        if self.container.is_set() {
+            let __slot = __cache.reserve();
+            let inner_size = self.container.compute_size(__cache);
+            __cache.set(__slot, inner_size);
+            size
+                += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                    + inner_size as u64;
+        }
+        if !self.reason.is_empty() {
+            size += 1u64 + ::buffa::types::string_encoded_len(&self.reason) as u64;
+        }
         ::buffa::saturate_size(size)
     }
     fn write_to(
@@ -1507,6 +1555,17 @@ impl ::buffa::Message for ReportRequest {
                 buf,
             );
             self.init.write_to(__cache, buf);
+        }
+        if self.container.is_set() {
+            ::buffa::types::put_len_delimited_header(
+                4u32,
+                u64::from(__cache.consume_next()),
+                buf,
+            );
+            self.container.write_to(__cache, buf);
+        }
+        if !self.reason.is_empty() {
+            ::buffa::types::put_string_field(5u32, &self.reason, buf);
         }
     }
     fn merge_field(
@@ -1545,6 +1604,24 @@ impl ::buffa::Message for ReportRequest {
                     ctx,
                 )?;
             }
+            4u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::Message::merge_length_delimited(
+                    self.container.get_or_insert_default(),
+                    buf,
+                    ctx,
+                )?;
+            }
+            5u32 => {
+                ::buffa::encoding::check_wire_type(
+                    tag,
+                    ::buffa::encoding::WireType::LengthDelimited,
+                )?;
+                ::buffa::types::merge_string(&mut self.reason, buf)?;
+            }
             _ => {
                 ::buffa::encoding::skip_field_depth(tag, buf, ctx.depth())?;
             }
@@ -1555,6 +1632,8 @@ impl ::buffa::Message for ReportRequest {
         self.injection_id.clear();
         self.fate = ::buffa::EnumValue::from(0);
         self.init = ::buffa::MessageField::none();
+        self.container = ::buffa::MessageField::none();
+        self.reason.clear();
     }
 }
 #[cfg(feature = "json")]
@@ -10602,7 +10681,7 @@ pub mod __buffa {
         /// What became of an injection.
         #[derive(Clone, Debug, Default)]
         pub struct ReportRequestView<'a> {
-            /// The answer of Resolve that it is about.
+            /// The answer of Resolve that it is about; empty for FATE_REFUSED.
             ///
             /// Field 1: `injection_id`
             pub injection_id: &'a str,
@@ -10616,6 +10695,16 @@ pub mod __buffa {
             pub init: ::buffa::MessageFieldView<
                 super::super::__buffa::view::ProcessView<'a>,
             >,
+            /// Of FATE_REFUSED, the container.
+            ///
+            /// Field 4: `container`
+            pub container: ::buffa::MessageFieldView<
+                super::super::__buffa::view::ContainerDescriptorView<'a>,
+            >,
+            /// Of FATE_REFUSED, why: at most 1,024 bytes, kept in the audit log.
+            ///
+            /// Field 5: `reason`
+            pub reason: &'a str,
         }
         impl<'a> ::buffa::MessageView<'a> for ReportRequestView<'a> {
             type Owned = super::super::ReportRequest;
@@ -10694,6 +10783,38 @@ pub mod __buffa {
                             }
                         }
                     }
+                    4u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        let __sub_ctx = ctx.descend()?;
+                        let sub = ::buffa::types::borrow_bytes(&mut cur)?;
+                        match view.container.as_mut() {
+                            Some(existing) => {
+                                ::buffa::MessageView::merge_into_view(
+                                    existing,
+                                    sub,
+                                    __sub_ctx,
+                                )?
+                            }
+                            None => {
+                                view.container = ::buffa::MessageFieldView::set(
+                                    <super::super::__buffa::view::ContainerDescriptorView as ::buffa::MessageView>::decode_view_ctx(
+                                        sub,
+                                        __sub_ctx,
+                                    )?,
+                                );
+                            }
+                        }
+                    }
+                    5u32 => {
+                        ::buffa::encoding::check_wire_type(
+                            tag,
+                            ::buffa::encoding::WireType::LengthDelimited,
+                        )?;
+                        view.reason = ::buffa::types::borrow_str(&mut cur)?;
+                    }
                     _ => {
                         ::buffa::encoding::skip_field_depth(tag, &mut cur, ctx.depth())?;
                     }
@@ -10731,6 +10852,16 @@ pub mod __buffa {
                         }
                         None => ::buffa::MessageField::none(),
                     },
+                    container: match self.container.as_option() {
+                        Some(v) => {
+                            ::buffa::MessageField::<
+                                super::super::ContainerDescriptor,
+                                ::buffa::Inline<super::super::ContainerDescriptor>,
+                            >::some(v.to_owned_from_source(__buffa_src)?)
+                        }
+                        None => ::buffa::MessageField::none(),
+                    },
+                    reason: self.reason.to_string(),
                     ..::core::default::Default::default()
                 })
             }
@@ -10761,6 +10892,19 @@ pub mod __buffa {
                         += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
                             + inner_size as u64;
                 }
+                if self.container.is_set() {
+                    let __slot = __cache.reserve();
+                    let inner_size = self.container.compute_size(__cache);
+                    __cache.set(__slot, inner_size);
+                    size
+                        += 1u64 + ::buffa::encoding::varint_len(inner_size as u64) as u64
+                            + inner_size as u64;
+                }
+                if !self.reason.is_empty() {
+                    size
+                        += 1u64
+                            + ::buffa::types::string_encoded_len(&self.reason) as u64;
+                }
                 ::buffa::saturate_size(size)
             }
             #[allow(clippy::needless_borrow)]
@@ -10787,6 +10931,17 @@ pub mod __buffa {
                         buf,
                     );
                     self.init.write_to(__cache, buf);
+                }
+                if self.container.is_set() {
+                    ::buffa::types::put_len_delimited_header(
+                        4u32,
+                        u64::from(__cache.consume_next()),
+                        buf,
+                    );
+                    self.container.write_to(__cache, buf);
+                }
+                if !self.reason.is_empty() {
+                    ::buffa::types::put_string_field(5u32, &self.reason, buf);
                 }
             }
         }
@@ -10819,6 +10974,15 @@ pub mod __buffa {
                     if let ::core::option::Option::Some(__v) = self.init.as_option() {
                         __map.serialize_entry("init", __v)?;
                     }
+                }
+                {
+                    if let ::core::option::Option::Some(__v) = self.container.as_option()
+                    {
+                        __map.serialize_entry("container", __v)?;
+                    }
+                }
+                if !::buffa::json_helpers::skip_if::is_empty_str(self.reason) {
+                    __map.serialize_entry("reason", self.reason)?;
                 }
                 __map.end()
             }
@@ -10915,7 +11079,7 @@ pub mod __buffa {
             pub fn into_bytes(self) -> ::buffa::bytes::Bytes {
                 self.0.into_bytes()
             }
-            /// The answer of Resolve that it is about.
+            /// The answer of Resolve that it is about; empty for FATE_REFUSED.
             ///
             /// Field 1: `injection_id`
             #[must_use]
@@ -10939,6 +11103,24 @@ pub mod __buffa {
                 super::super::__buffa::view::ProcessView<'_>,
             > {
                 &self.0.reborrow().init
+            }
+            /// Of FATE_REFUSED, the container.
+            ///
+            /// Field 4: `container`
+            #[must_use]
+            pub fn container(
+                &self,
+            ) -> &::buffa::MessageFieldView<
+                super::super::__buffa::view::ContainerDescriptorView<'_>,
+            > {
+                &self.0.reborrow().container
+            }
+            /// Of FATE_REFUSED, why: at most 1,024 bytes, kept in the audit log.
+            ///
+            /// Field 5: `reason`
+            #[must_use]
+            pub fn reason(&self) -> &'_ str {
+                self.0.reborrow().reason
             }
         }
         impl ::core::convert::From<::buffa::OwnedView<ReportRequestView<'static>>>

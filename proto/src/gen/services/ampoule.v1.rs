@@ -172,8 +172,9 @@ pub trait InjectionService: Send + Sync + 'static {
             > + Send + use<'a, Self>,
         >,
     > + Send;
-    /// Tells what became of the container that values were resolved for. Only
-    /// who resolved them may, and root.
+    /// Tells what became of the container that values were resolved for, which
+    /// only who resolved them may, and root; or that one was refused before
+    /// anything was resolved for it.
     ///
     /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
     ///
