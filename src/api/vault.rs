@@ -11,13 +11,14 @@ use connectrpc::{RequestContext, Response, ServiceRequest, ServiceResult};
 
 use super::convert::{field, filter, invalid, labels, metadata, optional_version, secret_text, value};
 use super::{error::connect_error, principal};
-use crate::domain::Description;
+use crate::authz::Principal;
+use crate::domain::{Description, Object, Version};
 use crate::vault::{Disclosure, NewObject, StillHeld, Vault};
 
 /// A request header that asks `DescribeObject` for metadata only: the value is then not opened at all.
 const METADATA_ONLY: &str = "ampoule-metadata-only";
 
-/// A header of `UpdateObject`'s answer, if containers hold other versions: how many, and which.
+/// A header of `UpdateObject`'s and `DeleteObject`'s answers, if containers hold other versions: how many, and which.
 const STILL_HELD: &str = "ampoule-still-held";
 
 pub(super) struct VaultApi {
@@ -60,15 +61,7 @@ impl VaultService for VaultApi {
         let value = value(request.new_value)?;
         let object = self.vault.update(&principal, id, value, expected).await.map_err(|error| connect_error(&error))?;
         let response = Response::new(metadata(&object, object.current));
-        // It is stored: that it can't be told who still has another one is no failure.
-        match self.vault.still_held(&principal, &object).await {
-            Ok(Some(held)) => Ok(response.with_header(STILL_HELD, still_held(&held))),
-            Ok(None) => Ok(response),
-            Err(error) => {
-                tracing::warn!(error = error.to_string(), "the inventory of containers can't be read");
-                Ok(response)
-            }
-        }
+        Ok(self.tell_who_holds(response, &principal, &object, Some(object.current.version)).await)
     }
 
     async fn describe_object(
@@ -110,8 +103,29 @@ impl VaultService for VaultApi {
         let principal = principal(&context)?;
         let id = field("object_id", request.object_id)?;
         let expected = optional_version("if_version_matches", request.if_version_matches)?;
-        self.vault.delete(&principal, id, expected).await.map_err(|error| connect_error(&error))?;
-        Response::ok(Empty::default())
+        let object = self.vault.delete(&principal, id, expected).await.map_err(|error| connect_error(&error))?;
+        Ok(self.tell_who_holds(Response::new(Empty::default()), &principal, &object, None).await)
+    }
+}
+
+impl VaultApi {
+    /// The answer to a change, with what containers hold other than what counts now. The change is made: that this can't be
+    /// told is no failure.
+    async fn tell_who_holds<T>(
+        &self,
+        response: Response<T>,
+        principal: &Principal,
+        object: &Object,
+        counts: Option<Version>,
+    ) -> Response<T> {
+        match self.vault.still_held(principal, object, counts).await {
+            Ok(Some(held)) => response.with_header(STILL_HELD, still_held(&held)),
+            Ok(None) => response,
+            Err(error) => {
+                tracing::warn!(error = error.to_string(), "the inventory of containers can't be read");
+                response
+            }
+        }
     }
 }
 

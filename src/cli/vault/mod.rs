@@ -5,6 +5,7 @@ mod delete;
 mod describe;
 mod envdef;
 mod export;
+mod held;
 mod history;
 mod list;
 mod set;

@@ -35,7 +35,7 @@ pub(in crate::dashboard) async fn delete(desk: &Desk<'_>, text: &str, form: &Fie
     }
     let expected = form.get("expected").parse().ok();
     match desk.vault().delete(&desk.principal, id.clone(), expected).await {
-        Ok(()) => Ok(go_to(&format!("/ui/secrets/{id}?done=deleted"))),
+        Ok(_) => Ok(go_to(&format!("/ui/secrets/{id}?done=deleted"))),
         Err(error @ Error::Refused(Refusal::VersionMismatch { .. })) => {
             ask(desk, text, StatusCode::CONFLICT, error.to_string()).await
         }

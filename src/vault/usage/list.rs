@@ -43,7 +43,7 @@ pub struct Usage {
     pub runs: bool,
 }
 
-/// What still holds other versions than the current one.
+/// What still holds other versions than the one that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillHeld {
     /// By how many containers.
@@ -75,9 +75,14 @@ impl Vault {
         Ok(found)
     }
 
-    /// How many containers hold another version of a secret than its current one; none for who may not describe it.
-    /// For an answer that tells the caller of its own change: it leaves no entry beside that one's.
-    pub async fn still_held(&self, principal: &Principal, object: &Object) -> Result<Option<StillHeld>, Error> {
+    /// How many containers hold another version of a secret than the one that counts, which a deleted one has not; none for
+    /// who may not describe it. For an answer that tells the caller of its own change: it leaves no entry beside that one's.
+    pub async fn still_held(
+        &self,
+        principal: &Principal,
+        object: &Object,
+        counts: Option<Version>,
+    ) -> Result<Option<StillHeld>, Error> {
         if principal.may(Action::Describe, Resource::Object(&object.id, Some(&object.labels))).is_err() {
             return Ok(None);
         }
@@ -86,7 +91,7 @@ impl Vault {
         self.each_living(|injection, _| {
             let held = injection.holds.iter().filter(|held| held.object == object.id);
             let before = versions.len();
-            versions.extend(held.map(|held| held.version).filter(|version| *version != object.current.version));
+            versions.extend(held.map(|held| held.version).filter(|version| Some(*version) != counts));
             containers += usize::from(versions.len() > before);
         })
         .await?;

@@ -84,6 +84,10 @@ impl Vault {
             Fate::Deleted if injection.init.and_then(|init| self.processes.is_alive(init)) == Some(true) => Ok(()),
             Fate::Deleted => {
                 tx.remove_injection(id)?;
+                // A `run` can be over before anybody looks.
+                if injection.init.is_none() {
+                    record(tx, Event::Injected, &injection, Outcome::Unknown)?;
+                }
                 record(tx, Event::Released, &injection, Outcome::Ok)
             }
         }

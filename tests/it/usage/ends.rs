@@ -57,4 +57,24 @@ fn one_that_was_not_created_holds_nothing(rig: &Rig) {
     assert!(rig.daemon.cli().usage(&[]).is_empty());
 }
 
-on_every_engine!(a_deleted_one_is_told_of; create_apart: one_that_was_not_created_holds_nothing);
+/// Each injection has an entry of what became of it, however short the container's life is.
+fn one_that_is_over_at_once_is_accounted_for(rig: &Rig) {
+    let id = rig.daemon.cli().add("alpha");
+    let request = Request::new(&["true"]).env("TOKEN", &format!("ampoule://{id}"));
+    for round in 1..=2 {
+        rig.engine.run(&request).ok();
+        wait_until("it is released", || fates(rig).len() == 2 * round);
+    }
+    let told = fates(rig);
+    for fate in told.chunks(2) {
+        assert!(
+            ["injected ok", "injected unknown"].contains(&fate[0].as_str()) && fate[1] == "released ok",
+            "{told:?}"
+        );
+    }
+}
+
+on_every_engine!(
+    a_deleted_one_is_told_of, one_that_is_over_at_once_is_accounted_for;
+    create_apart: one_that_was_not_created_holds_nothing
+);

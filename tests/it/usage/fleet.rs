@@ -252,6 +252,12 @@ fn the_inventory_is_what_the_processes_have() {
     }
     assert!(fleet.made >= 50);
     fleet.wait_running();
+    let holding = fleet.living.len();
+    let id = fleet.secrets.pop().expect("a secret");
+    let said = fleet.daemon.cli().run(&["vault", "delete", "--object_id", &id], b"").ok().err();
+    let told = format!("note: {holding} containers still hold version 1: ");
+    let how = format!("see `ampoule usage --object_id {id} --stale`, and stop them\n");
+    assert!(said.starts_with(&told) && said.ends_with(&how), "{said}");
     for (place, name) in std::mem::take(&mut fleet.living) {
         fleet.engines[place].delete(&name);
     }
