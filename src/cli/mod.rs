@@ -156,9 +156,15 @@ fn say(message: &clap::Error) -> Result<ExitCode, CliError> {
     }
 }
 
-/// Says what else is wrong with the arguments, and ends as clap does.
+/// Says what else is wrong with the arguments, and ends as clap does, with the usage of the command that they name.
 fn usage(kind: ErrorKind, message: &str) -> ! {
-    Cli::command().error(kind, message).exit()
+    let mut command = Cli::command();
+    command.build();
+    for argument in arguments().iter().skip(1) {
+        let named = argument.to_str().and_then(|name| command.find_subcommand(name)).cloned();
+        command = named.unwrap_or(command);
+    }
+    command.error(kind, message).exit()
 }
 
 #[cfg(test)]

@@ -94,9 +94,17 @@ impl Environment {
         self.path("AMPOULE_SHIM_CONFIG").is_some()
     }
 
-    /// The shim's settings file.
+    /// The shim's settings file: as the shim itself looks for it.
     pub(super) fn shim_config(&self) -> PathBuf {
-        self.path("AMPOULE_SHIM_CONFIG").unwrap_or(Path::new("/etc/ampoule/shim.yaml")).to_owned()
+        let machine = || PathBuf::from("/etc/ampoule/shim.yaml");
+        let own = || self.config_dir(OWN).map(|folder| folder.join("shim.yaml")).filter(|file| file.exists());
+        let named = self.path("AMPOULE_SHIM_CONFIG").map(Path::to_owned);
+        named.or_else(|| own().filter(|_| self.uid != 0)).unwrap_or_else(machine)
+    }
+
+    /// The file that podman reads in place of all others (containers.conf(5)).
+    pub fn containers_conf(&self) -> Option<PathBuf> {
+        self.path("CONTAINERS_CONF").map(Path::to_owned)
     }
 
     /// The user whom the process runs as.

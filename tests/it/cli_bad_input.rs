@@ -95,6 +95,19 @@ fn malformed_ids_versions_and_labels() {
     }
 }
 
+/// The usage that is shown with a mistake is that of the command in which it was made.
+#[test]
+fn usage_is_that_of_the_command() {
+    let vault = Vault::new();
+    for (args, usage) in [
+        (&["vault", "describe", "--object_id", "x"][..], "Usage: ampoule vault describe "),
+        (&["usage", "--object_id", "x"], "Usage: ampoule usage "),
+        (&["vault", "delete"], "Usage: ampoule vault delete "),
+    ] {
+        vault.refused(args, b"", 2, &[usage]);
+    }
+}
+
 #[test]
 fn values_that_cannot_be_stored() {
     let vault = Vault::new();

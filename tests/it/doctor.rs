@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -125,6 +126,8 @@ fn what_keeps_the_shim_from_its_work() {
     host.expect("shim settings", "warn", "asks at /run/elsewhere.sock");
     host.settings("sokcet: /run/elsewhere.sock\n");
     host.expect("shim settings", "fail", "shim.yaml");
+    fs::remove_file(host.path("shim.yaml")).expect("shim.yaml");
+    host.expect("shim settings", "fail", "shim.yaml, or unset AMPOULE_SHIM_CONFIG.");
     host.settings("");
     fs::remove_file(host.installed.program("ampoule-crun")).expect("link");
     host.expect("shim", "fail", "ampoule-crun does not lead to the shim");
@@ -190,6 +193,39 @@ fn a_runtime_that_an_engine_knows_must_be_there() {
     let file = host.realm.outside("/etc/containers/containers.conf.d/ampoule.conf");
     fs::write(file, "[engine\n").expect("drop-in");
     host.expect("podman runtimes", "fail", "ampoule.conf:1:");
+}
+
+/// podman reads the file that CONTAINERS_CONF names alone, and so do we.
+#[test]
+fn the_settings_that_podman_is_told_to_read_are_looked_at() {
+    let host = Host::new();
+    let file = host.path("named.conf");
+    let ampoule = |args: &[&str]| {
+        let mut command = host.installed.command(args);
+        host.realm.run(command.env("CONTAINERS_CONF", &file)).ok().out()
+    };
+    let machines = host.realm.outside("/etc/containers");
+    fs::remove_dir_all(&machines)
+        .or_else(|error| if machines.exists() { Err(error) } else { Ok(()) })
+        .expect("removed");
+    ampoule(&["runtime", "install", "--engine", "podman"]);
+    assert!(fs::read_to_string(&file).expect("named.conf").contains("ampoule-crun") && !machines.exists());
+    let shown = ampoule(&["runtime", "status", "--engine", "podman"]);
+    assert!(shown.contains("named.conf") && shown.contains("registered"), "{shown}");
+    ampoule(&["runtime", "uninstall", "--engine", "podman"]);
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_run_directory_that_others_may_write_in_is_noticed() {
+    let host = Host::new();
+    let mut mount = Command::new(programs::system("mount", "mount"));
+    host.realm.run(mount.args(["-t", "tmpfs", "tmpfs", "/run"])).ok();
+    let run = host.realm.outside("/run/ampoule");
+    fs::create_dir(&run).expect("folder");
+    host.expect("run directory", "ok", "in memory");
+    fs::set_permissions(&run, Permissions::from_mode(0o777)).expect("mode");
+    host.expect("run directory", "fail", "`chmod go-w /run/ampoule`");
 }
 
 #[test]

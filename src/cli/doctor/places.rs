@@ -1,5 +1,8 @@
 //! The folder of what must not outlive the machine's running.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
 use super::super::volatile::is_in_memory;
 use super::{Check, Context};
 
@@ -7,6 +10,10 @@ use super::{Check, Context};
 pub(super) fn check(context: &Context) -> Vec<Check> {
     const NAME: &str = "run directory";
     let run = context.environment.run_dir();
+    if fs::metadata(&run).is_ok_and(|meta| meta.mode() & 0o022 != 0) {
+        let message = format!("others may write in {}, so no container gets files", run.display());
+        return vec![Check::fail(NAME, message, &format!("`chmod go-w {}`.", run.display()))];
+    }
     let there = run.ancestors().find(|folder| folder.is_dir());
     if there.is_some_and(is_in_memory) {
         return vec![Check::ok(NAME, format!("{} is in memory", run.display()))];

@@ -68,16 +68,27 @@ fn judge_settings(context: &Context, fault: Option<String>) -> Check {
     let file = settings.path.display();
     if let Some(fault) = fault {
         let message = fault.trim_start_matches("ampoule: ").to_owned();
-        return Check::fail(NAME, message, &format!("Correct {file}; its keys are in docs/settings.md."));
+        let remedy = if settings.path.exists() {
+            format!("Correct {file}; its keys are in docs/settings.md.")
+        } else {
+            format!("Make {file}, or unset AMPOULE_SHIM_CONFIG.")
+        };
+        return Check::fail(NAME, message, &remedy);
     }
+    let named = if context.environment.names_shim_config() {
+        " (AMPOULE_SHIM_CONFIG here: engines hand that on only if they are told to)"
+    } else {
+        ""
+    };
     let Some(asked) = settings.socket else {
         return Check::warn(NAME, format!("{file} can't be read"), "Look at it as the user who starts containers.");
     };
     match client_socket(&context.environment, &context.flags) {
         Ok(own) if own != asked => {
-            let message = format!("the shim asks at {}, this command at {}", asked.display(), own.display());
+            let asked = asked.display();
+            let message = format!("by {file}{named} the shim asks at {asked}, this command at {}", own.display());
             Check::warn(NAME, message, &format!("Set `socket:` in {file}, or give --socket."))
         }
-        _ => Check::ok(NAME, format!("{file}: it asks at {}", asked.display())),
+        _ => Check::ok(NAME, format!("{file}{named}: it asks at {}", asked.display())),
     }
 }

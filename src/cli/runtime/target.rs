@@ -44,8 +44,11 @@ impl Engine {
         }
     }
 
-    /// Its settings: the machine's, or those of this user.
+    /// Its settings: the machine's, or those of this user, unless podman is told to read another file.
     fn file(self, rootless: bool, environment: &Environment) -> Option<PathBuf> {
+        if let Some(named) = environment.containers_conf().filter(|_| self == Self::Podman) {
+            return Some(named);
+        }
         let (folder, name) = match self {
             Self::Podman => ("containers", "containers.conf.d/ampoule.conf"),
             Self::Docker => ("docker", "daemon.json"),
@@ -142,7 +145,6 @@ impl Target {
     }
 }
 
-/// What podman reads, in its order.
 /// A user's own folders lead where that user wants: who is somebody else, root above all, must not write there.
 fn check_owner(path: &Path) -> Result<(), CliError> {
     let there = path.ancestors().find_map(|folder| fs::metadata(folder).ok());
@@ -156,7 +158,11 @@ fn check_owner(path: &Path) -> Result<(), CliError> {
     })
 }
 
+/// What podman reads, in its order.
 fn podman_files(rootless: bool, environment: &Environment) -> Vec<PathBuf> {
+    if let Some(named) = environment.containers_conf() {
+        return vec![named];
+    }
     let own = rootless.then(|| environment.config_dir("containers")).flatten();
     let folders = [PathBuf::from("/usr/share/containers"), PathBuf::from("/etc/containers")].into_iter().chain(own);
     folders.flat_map(|folder| [vec![folder.join("containers.conf")], drop_ins(&folder)].concat()).collect()
