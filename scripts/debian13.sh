@@ -12,7 +12,7 @@ repository=$(realpath "$(dirname "$0")/..")
 target=$(realpath -m "${CARGO_TARGET_DIR:-$repository/target}")
 root=$target/tools/debian13
 
-packages=podman,crun,runc,conmon,netavark,docker.io,docker-cli,containerd,buildah,uidmap,busybox-static
+packages=podman,crun,runc,conmon,netavark,docker.io,docker-cli,containerd,buildah,uidmap,criu,busybox-static
 packages=$packages,strace,util-linux,tar,perl-base,curl,openssl,gcc,libc6-dev,procps,iproute2
 
 if [ "$(cat "$root.packages" 2>/dev/null || true)" != "$packages" ]; then

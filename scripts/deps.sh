@@ -15,6 +15,8 @@ packages="g++"
 packages="$packages shellcheck"
 # The engines and runtimes that containers are started with, and what is in these containers.
 packages="$packages runc crun podman conmon uidmap docker.io containerd buildah busybox-static"
+# What writes a container to a disk; here it must not.
+packages="$packages criu"
 # The networks of containers whose ports are reached.
 packages="$packages containernetworking-plugins iptables iproute2"
 # The same engines of another generation are in Debian 13.
