@@ -195,7 +195,7 @@ fn a_runtime_that_an_engine_knows_must_be_there() {
     host.expect("podman runtimes", "fail", "ampoule.conf:1:");
 }
 
-/// podman reads the file that CONTAINERS_CONF names alone, and so do we.
+/// podman reads the file that `CONTAINERS_CONF` names alone, and so do we.
 #[test]
 fn the_settings_that_podman_is_told_to_read_are_looked_at() {
     let host = Host::new();
