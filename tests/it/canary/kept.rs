@@ -1,8 +1,11 @@
 //! What engines make of a running container, tell of it and write down as they work: the reference, never the value.
 
+use std::fs;
+
 use super::{asking_twice, places};
-use crate::support::engine::{Docker, Engine, on_every_front_end};
+use crate::support::engine::{Docker, Engine, Podman, on_every_front_end};
 use crate::support::process::wait_until;
+use crate::support::realm::Realm;
 use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
@@ -73,4 +76,60 @@ fn a_docker_that_is_killed_finds_no_value_when_it_comes_back() {
     }
     rig.engine.stop("canary");
     rig.engine.delete("canary").ok();
+}
+
+/// The machine goes down with all its processes, mounts and what was in memory, and comes back with its disks.
+fn a_reboot_leaves_the_reference_alone<E: Engine>(rig: &mut Rig<E>, go_down: impl Fn(&E), come_back: impl Fn(&E)) {
+    let needle = Needle::random();
+    let secret = rig.daemon.cli().add(needle.value());
+    rig.engine.create("canary", &asking_twice(&rig.engine, &secret)).ok();
+    rig.engine.start("canary").ok();
+    let has = |needle: &Needle| !needle.search_processes(|_| true).is_empty();
+    wait_until("the container has the value", || has(&needle));
+    go_down(&rig.engine);
+    let cgroups = rig.engine.site().kind.cgroups();
+    rig.engine.site_mut().realm = Realm::new(cgroups);
+    wait_until("nobody has the value", || !has(&needle));
+    come_back(&rig.engine);
+    let found = places(&needle, &rig.engine, "canary");
+    assert!(found.is_empty(), "{found:?}");
+    let next = Needle::random();
+    rig.daemon.cli().set(&secret, next.value());
+    rig.engine.start("canary").ok();
+    wait_until("the container has the new value", || has(&next));
+    for needle in [&needle, &next] {
+        let found = places(needle, &rig.engine, "canary");
+        assert!(found.is_empty(), "started again: {found:?}");
+    }
+    rig.engine.delete("canary").ok();
+}
+
+fn podman_after_a_reboot(mut rig: Rig<Podman>) {
+    let clear = |podman: &Podman| {
+        for place in ["run", "tmp"] {
+            let _ = fs::remove_dir_all(podman.site().folder().join(place));
+        }
+    };
+    a_reboot_leaves_the_reference_alone(&mut rig, |_| {}, clear);
+}
+
+#[test]
+fn podman_with_runc_after_a_reboot() {
+    podman_after_a_reboot(Rig::podman_runc());
+}
+
+#[test]
+fn podman_with_crun_after_a_reboot() {
+    podman_after_a_reboot(Rig::podman_crun());
+}
+
+#[test]
+fn docker_after_a_reboot() {
+    let come_back = |docker: &Docker| {
+        // On a machine both are in /run.
+        fs::remove_file(docker.site().folder().join("docker.pid")).expect("its process id");
+        fs::remove_dir_all(docker.site().folder().join("exec")).expect("its run directory");
+        docker.start_daemon();
+    };
+    a_reboot_leaves_the_reference_alone(&mut Rig::docker(), Docker::kill_daemon, come_back);
 }
