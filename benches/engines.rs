@@ -42,8 +42,8 @@ fn main() {
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|other| other == name);
     println!("one `run` after another, and {AT_ONCE} at once, milliseconds; ratios to the runtime alone");
     println!(
-        "{:8}  {:<26}  {:>7}  {:>7}  {:>7}  {:>5}  {:>8}  {:>5}",
-        "engine", "way", "median", "p10", "added", "ratio", "at once", "ratio"
+        "{:8}  {:<26}  {:>7}  {:>7}  {:>5}  {:>8}  {:>5}",
+        "engine", "way", "median", "p10", "ratio", "at once", "ratio"
     );
     for kind in [Kind::Runc, Kind::Crun].into_iter().filter(|kind| is_wanted(kind.name())) {
         podman(kind);
@@ -137,22 +137,26 @@ fn table(engine: &str, ways: &[(&str, impl Fn() + Sync)]) {
         thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(&ways[way].1))));
     });
     for (way, (name, _)) in ways.iter().enumerate() {
-        let (first, own) = (&alone[0], &alone[way]);
+        let (own, together) = (Sample::new(alone[way].clone()), Sample::new(at_once[way].clone()));
         println!(
-            "{engine:8}  {name:<26}  {:>7.1}  {:>7.1}  {:>7.1}  {:>5.2}  {:>8.0}  {:>5.3}",
+            "{engine:8}  {name:<26}  {:>7.1}  {:>7.1}  {:>5.3}  {:>8.0}  {:>5.3}",
             own.median(),
             own.percentile(10),
-            own.median() - first.median(),
-            own.median() / first.median(),
-            at_once[way].median(),
-            at_once[way].median() / at_once[0].median()
+            ratio(&alone[way], &alone[0]),
+            together.median(),
+            ratio(&at_once[way], &at_once[0])
         );
     }
 }
 
+/// The median of what each round has: a machine that gets slower meanwhile does so for both.
+fn ratio(own: &[f64], first: &[f64]) -> f64 {
+    Sample::new(own.iter().zip(first).map(|(own, first)| own / first)).median()
+}
+
 /// How long each way took, the one that begins being another each round, and every second round the other way round: none
 /// comes after the same one each time.
-fn in_turn(ways: usize, rounds: usize, run: impl Fn(usize)) -> Vec<Sample> {
+fn in_turn(ways: usize, rounds: usize, run: impl Fn(usize)) -> Vec<Vec<f64>> {
     let mut times = vec![Vec::new(); ways];
     for round in 0..rounds {
         for place in 0..ways {
@@ -161,5 +165,5 @@ fn in_turn(ways: usize, rounds: usize, run: impl Fn(usize)) -> Vec<Sample> {
             times[way].push(milliseconds(|| run(way)));
         }
     }
-    times.into_iter().map(Sample::new).collect()
+    times
 }
