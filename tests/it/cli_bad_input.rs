@@ -102,7 +102,7 @@ fn usage_is_that_of_the_command() {
     for (args, usage) in [
         (&["vault", "describe", "--object_id", "x"][..], "Usage: ampoule vault describe "),
         (&["usage", "--object_id", "x"], "Usage: ampoule usage "),
-        (&["vault", "delete"], "Usage: ampoule vault delete "),
+        (&["doctor", "--endpoint", "https://localhost"], "Usage: ampoule doctor "),
     ] {
         vault.refused(args, b"", 2, &[usage]);
     }

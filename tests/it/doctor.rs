@@ -205,9 +205,7 @@ fn the_settings_that_podman_is_told_to_read_are_looked_at() {
         host.realm.run(command.env("CONTAINERS_CONF", &file)).ok().out()
     };
     let machines = host.realm.outside("/etc/containers");
-    fs::remove_dir_all(&machines)
-        .or_else(|error| if machines.exists() { Err(error) } else { Ok(()) })
-        .expect("removed");
+    host.realm.run(Command::new("/bin/rm").args(["-rf", "/etc/containers"])).ok();
     ampoule(&["runtime", "install", "--engine", "podman"]);
     assert!(fs::read_to_string(&file).expect("named.conf").contains("ampoule-crun") && !machines.exists());
     let shown = ampoule(&["runtime", "status", "--engine", "podman"]);
@@ -225,7 +223,7 @@ fn a_run_directory_that_others_may_write_in_is_noticed() {
     fs::create_dir(&run).expect("folder");
     host.expect("run directory", "ok", "in memory");
     fs::set_permissions(&run, Permissions::from_mode(0o777)).expect("mode");
-    host.expect("run directory", "fail", "`chmod go-w /run/ampoule`");
+    host.expect("run directory", "fail", "of mode 755");
 }
 
 #[test]

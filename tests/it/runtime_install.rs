@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,6 +84,32 @@ fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, Vec<u8>)> {
         }
     }
     found
+}
+
+/// What `CONTAINERS_CONF` names is written only where that can harm nobody; to look at it is another thing.
+#[test]
+fn what_is_no_file_or_somebody_else_s_is_left_alone() {
+    let bench = Bench::new();
+    let others = bench.file("others.conf");
+    fs::write(&others, DROP_IN).expect("file");
+    chown(&others, Some(7), Some(7)).expect("owner");
+    let call = |command: &str, file: &Path| {
+        let mut ampoule = bench.installed.command(&["runtime", command, "--engine", "podman"]);
+        process::run(ampoule.env("CONTAINERS_CONF", file), b"")
+    };
+    // A device that nothing else needs.
+    let device = bench.folder.path().join("null");
+    mknod(&device, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, 3)).expect("device");
+    for (file, says) in [(&device, "null is no file"), (&others, "user 7's"), (&bench.etc(), "is no file")] {
+        let seen = || (fs::metadata(file).expect("there").file_type(), snapshot(&bench.etc()));
+        let before = seen();
+        for command in ["install", "uninstall"] {
+            let ran = call(command, file);
+            assert!(ran.code() == 1 && ran.err().contains(says), "{}", ran.err());
+        }
+        assert_eq!(seen(), before);
+    }
+    assert!(call("status", &others).ok().out().contains("not registered"));
 }
 
 #[test]

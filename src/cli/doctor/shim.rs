@@ -68,7 +68,7 @@ fn judge_settings(context: &Context, fault: Option<String>) -> Check {
     let file = settings.path.display();
     if let Some(fault) = fault {
         let message = fault.trim_start_matches("ampoule: ").to_owned();
-        let remedy = if settings.path.exists() {
+        let remedy = if settings.path.try_exists().unwrap_or(true) {
             format!("Correct {file}; its keys are in docs/settings.md.")
         } else {
             format!("Make {file}, or unset AMPOULE_SHIM_CONFIG.")

@@ -22,7 +22,12 @@ pub(super) struct SettingsFile {
 impl SettingsFile {
     pub(super) fn at(named: &Path) -> Result<Self, CliError> {
         match fs::canonicalize(named) {
-            Ok(path) => Ok(Self { path }),
+            Ok(path) if path.is_file() => Ok(Self { path }),
+            // Nothing else may be replaced: /dev/null above all.
+            Ok(path) => Err(CliError::Program {
+                reason: format!("{} is no file", path.display()),
+                remedy: "Name the engine's settings with --file.".to_owned(),
+            }),
             Err(error) if error.kind() != ErrorKind::NotFound => Err(read_failed(named, error)),
             Err(_) if named.is_symlink() => Err(CliError::Program {
                 reason: format!("{} is a link that leads nowhere", named.display()),

@@ -19,6 +19,7 @@ impl Install {
         let links = Links::find()?;
         let dry_run = self.target.dry_run;
         let target = self.target.target(context)?;
+        target.check_owner()?;
         let file = SettingsFile::at(&target.path)?;
         let at_fault = |fault| file.at_fault(&fault);
         let before = file.read()?;

@@ -29,6 +29,8 @@ pub(in crate::cli) struct Target {
     pub(super) engine: Engine,
     pub(super) rootless: bool,
     pub(super) path: PathBuf,
+    /// Whether `CONTAINERS_CONF` names it.
+    is_named: bool,
     /// podman's lists as they are without our drop-in.
     lists: Lists,
     /// What else podman reads.
@@ -68,20 +70,35 @@ impl Target {
         file: Option<PathBuf>,
     ) -> Result<Self, CliError> {
         let environment = &context.environment;
+        let is_named = file.is_none() && engine == Engine::Podman && environment.containers_conf().is_some();
         let path = file.or_else(|| engine.file(rootless, environment)).ok_or_else(|| CliError::Program {
             reason: format!("nobody knows where your own settings of {} are", engine.name()),
             remedy: "Set HOME, or name the file with --file.".to_owned(),
         })?;
         let path = std::path::absolute(&path).map_err(|error| CliError::Read { path, error })?;
-        if rootless {
-            check_owner(&path)?;
-        }
         let files = if engine == Engine::Podman { podman_files(rootless, environment) } else { Vec::new() };
         let lists = lists_before(&path, &files);
         // What a file elsewhere has is not what podman reads by itself.
         let others = if files.contains(&path) { files } else { Vec::new() };
         let others = others.into_iter().filter(|file| *file != path).collect();
-        Ok(Self { engine, rootless, path, lists, others })
+        Ok(Self { engine, rootless, path, is_named, lists, others })
+    }
+
+    /// Refuses to write where another user could have it lead: in a user's own folders, and where the environment says.
+    pub(super) fn check_owner(&self) -> Result<(), CliError> {
+        if !self.rootless && !self.is_named {
+            return Ok(());
+        }
+        let there = self.path.ancestors().find_map(|folder| fs::metadata(folder).ok());
+        let (owner, own) = (there.map_or(0, |folder| folder.uid()), geteuid().as_raw());
+        if owner == own {
+            return Ok(());
+        }
+        let remedy = if self.is_named { "unset CONTAINERS_CONF" } else { "leave --rootless out" };
+        Err(CliError::Program {
+            reason: format!("{} is user {owner}'s, and you are user {own}", self.path.display()),
+            remedy: format!("Call it as that user, or {remedy}."),
+        })
     }
 
     /// The text with our runtimes in it; an absent file's is empty.
@@ -145,23 +162,10 @@ impl Target {
     }
 }
 
-/// A user's own folders lead where that user wants: who is somebody else, root above all, must not write there.
-fn check_owner(path: &Path) -> Result<(), CliError> {
-    let there = path.ancestors().find_map(|folder| fs::metadata(folder).ok());
-    let (owner, own) = (there.map_or(0, |folder| folder.uid()), geteuid().as_raw());
-    if owner == own {
-        return Ok(());
-    }
-    Err(CliError::Program {
-        reason: format!("{} is user {owner}'s, and you are user {own}", path.display()),
-        remedy: "Call it as that user, or leave --rootless out.".to_owned(),
-    })
-}
-
 /// What podman reads, in its order.
 fn podman_files(rootless: bool, environment: &Environment) -> Vec<PathBuf> {
     if let Some(named) = environment.containers_conf() {
-        return vec![named];
+        return vec![std::path::absolute(&named).unwrap_or(named)];
     }
     let own = rootless.then(|| environment.config_dir("containers")).flatten();
     let folders = [PathBuf::from("/usr/share/containers"), PathBuf::from("/etc/containers")].into_iter().chain(own);
