@@ -1,7 +1,7 @@
-//! What became of an injection, as the shim says.
+//! What became of an injection, as the shim or the hook says.
 
 use super::super::{Error, Vault, entry};
-use super::entries;
+use super::{entries, entries_of_end};
 use crate::audit::{Event, Outcome};
 use crate::authz::{Action, Principal, Resource, Rights};
 use crate::domain::{ActorId, Container, Injection, Process, RequestId};
@@ -84,11 +84,7 @@ impl Vault {
             Fate::Deleted if injection.init.and_then(|init| self.processes.is_alive(init)) == Some(true) => Ok(()),
             Fate::Deleted => {
                 tx.remove_injection(id)?;
-                // A `run` can be over before anybody looks.
-                if injection.init.is_none() {
-                    record(tx, Event::Injected, &injection, Outcome::Unknown)?;
-                }
-                record(tx, Event::Released, &injection, Outcome::Ok)
+                entries_of_end(principal.caller(), &injection).iter().try_for_each(|entry| tx.append(entry))
             }
         }
     }

@@ -156,5 +156,10 @@ fn nothing_is_held_after_a_reboot() {
     daemon.launch();
     daemon.wait_ready();
     assert!(daemon.cli().usage(&[]).is_empty());
-    assert!(daemon.cli().audit().iter().any(|entry| entry["action"] == "vault.object.released"));
+    // Nobody had told what became of it.
+    let told = daemon.cli().audit();
+    let outcome =
+        |action: &str| told.iter().find(|entry| entry["action"] == action).map(|entry| &entry["attributes"]["outcome"]);
+    assert_eq!(outcome("vault.object.injected"), Some(&json!("unknown")));
+    assert_eq!(outcome("vault.object.released"), Some(&json!("ok")));
 }
