@@ -13,6 +13,12 @@ pub mod request;
 pub mod secret;
 pub mod wire;
 
+/// The longest `reason` of a `ReportRequest`, in bytes.
+pub const LONGEST_REASON: usize = 1024;
+
+/// The longest text of a `ContainerDescriptor`, in bytes, but for its bundle's path.
+pub const LONGEST_DESCRIPTION: usize = 512;
+
 /// The messages, by protobuf package.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::disallowed_methods)]
 pub mod messages {

@@ -88,27 +88,23 @@ async fn with_retries<Q: Message, A: Message>(
     }
 }
 
-/// Values that the daemon didn't give.
-#[derive(Debug, thiserror::Error)]
+/// Values that the daemon didn't give. What to do depends on where the settings are: see [`ClientError::described`].
+#[derive(Debug)]
 pub enum ClientError {
     /// The last call was not answered.
-    #[error("{}", self.described("the shim's settings"))]
     Call(CallError),
     /// No answer in time.
-    #[error("{}", self.described("the shim's settings"))]
     Late {
         /// The socket that was tried.
         socket: PathBuf,
     },
     /// This process can't make calls.
-    #[error("{}", self.described("the shim's settings"))]
     Local {
         /// Why.
         error: io::Error,
     },
 }
 
-// Not by `#[from]`, which would make it the source too: the message has all of it already.
 impl From<CallError> for ClientError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
@@ -116,8 +112,9 @@ impl From<CallError> for ClientError {
 }
 
 impl ClientError {
-    /// What happened and what to do, where the settings are called this.
-    pub fn described(&self, settings: &str) -> String {
+    /// What happened and what to do, where these are the settings.
+    pub fn described(&self, settings: &Path) -> String {
+        let settings = settings.display();
         match self {
             Self::Call(error) => match error.remedy(&format!("`socket:` in {settings}")) {
                 remedy if remedy.is_empty() => error.to_string(),
@@ -131,5 +128,9 @@ impl ClientError {
                 format!("the shim can't call the Ampoule daemon ({error}): check the limits on open files and memory")
             }
         }
+    }
+    /// Whether the daemon has answered, and its audit log says nothing of it: what it doesn't understand it doesn't record.
+    pub fn is_unrecorded(&self) -> bool {
+        matches!(self, Self::Call(CallError::Refused { code, .. }) if code == "invalid_argument")
     }
 }

@@ -93,6 +93,15 @@ impl Environment {
     }
 }
 
+/// What a variable's name has before it that tells the second hook what stood there.
+pub const EARLIER: &str = "AMPOULE_EARLIER_";
+
+/// What stood in the place of a variable, as the first hook tells the second one.
+#[allow(clippy::disallowed_methods)]
+pub fn earlier(variable: &str) -> Option<String> {
+    env::var(format!("{EARLIER}{variable}")).ok()
+}
+
 /// The arguments of this process, its name first.
 pub fn arguments() -> Vec<OsString> {
     let arguments: Vec<_> = env::args_os().collect();

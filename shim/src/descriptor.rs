@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ampoule_proto::LONGEST_DESCRIPTION;
 use ampoule_proto::messages::ampoule::v1::ContainerDescriptor;
 use nix::unistd::{getpid, getppid};
 
@@ -34,7 +35,8 @@ pub fn describe(args: &Args, bundle: &Path, runtime: &Runtime, spec: &Spec<'_>) 
 
 /// What the engine's user calls the container: as containerd's CRI plugin says, or podman to conmon (`-n`, conmon(8)).
 fn name(spec: &Spec<'_>, parent: &[String]) -> String {
-    let annotated = spec.annotations().find(|(key, _)| *key == "io.kubernetes.cri.container-name");
+    let is_name = |(key, value): &(&str, &str)| *key == "io.kubernetes.cri.container-name" && is_loggable(value);
+    let annotated = spec.annotations().find(is_name);
     let of_conmon = || parent.iter().skip_while(|argument| !["-n", "--name"].contains(&argument.as_str())).nth(1);
     let is_conmons = parent.first().is_some_and(|program| Path::new(program).ends_with("conmon"));
     match annotated {
@@ -69,7 +71,12 @@ fn engine(bundle: &Path, spec: &Spec<'_>, parent: &str) -> &'static str {
 /// The image's name, if an annotation tells it.
 pub(crate) fn image<'s>(spec: &'s Spec<'_>) -> &'s str {
     let value = |wanted: &&str| spec.annotations().find(|(key, _)| key == wanted).map(|(_, value)| value);
-    IMAGE_KEYS.iter().find_map(value).unwrap_or_default()
+    IMAGE_KEYS.iter().find_map(value).filter(|image| is_loggable(image)).unwrap_or_default()
+}
+
+/// Whether the daemon takes it: it refuses, with all else, what is too long for its log.
+fn is_loggable(text: &str) -> bool {
+    text.len() <= LONGEST_DESCRIPTION && !text.contains(char::is_control)
 }
 
 fn parent_arguments() -> Vec<String> {
@@ -122,5 +129,9 @@ mod tests {
     fn images_by_their_annotations() {
         let text = br#"{"annotations":{"a":"b","org.opencontainers.image.ref.name":"docker.io/nginx"}}"#;
         assert_eq!(image(&Spec::parse(text).expect("parses")), "docker.io/nginx");
+        for odd in ["x".repeat(513), "a\\nb".to_owned()] {
+            let text = format!(r#"{{"annotations":{{"org.opencontainers.image.ref.name":"{odd}"}}}}"#);
+            assert_eq!(image(&Spec::parse(text.as_bytes()).expect("parses")), "", "it would be refused");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub enum Error {
     #[error("{0}; the container was not created")]
     Request(RequestError),
     /// The daemon.
-    #[error("{}", error.described(&settings.display().to_string()))]
+    #[error("{}", error.described(settings))]
     Client {
         /// What happened.
         error: ClientError,

@@ -1,6 +1,6 @@
 //! What becomes of a container that was given secrets, told to the daemon for its inventory.
 //!
-//! Nobody waits for it but a `delete`, and that no longer than [`PATIENCE`]. What isn't told the daemon sees by itself, or
+//! Nobody waits for it but a `delete`, and that no longer than [`PATIENCE`], and podman for the hook. What isn't told the daemon sees by itself, or
 //! it says that it doesn't know.
 
 use std::ffi::{CString, OsStr, OsString, c_int};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, Fate as WireFate, Process, ReportRequest};
-use ampoule_proto::process;
+use ampoule_proto::{LONGEST_REASON, process};
 use buffa::{EnumValue, MessageField};
 use nix::fcntl::OFlag;
 use nix::unistd::{execv, getpid};
@@ -28,8 +28,8 @@ use crate::runtime::Runtime;
 const FOLDER: &str = "injections";
 /// How long a `delete`, a create that has failed, or a hook may be held up.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// The longest reason that a daemon takes, in bytes.
-const LONGEST_REASON: usize = 1024;
+/// How long a create may be held up by a hook, whose news nobody else has: a daemon that restarts is waited for.
+const CREATION_PATIENCE: Duration = Duration::from_secs(1);
 /// The longest name that a file may have (`NAME_MAX`).
 const LONGEST_NAME: usize = 255;
 
@@ -178,7 +178,7 @@ pub fn tell_of_delete(argv: &[OsString], environment: &Environment, runtime: &Ru
 /// Tells that a container is there, by its first process.
 pub(crate) fn tell_of_creation(socket: &Path, injection: &str, pid: i32) {
     if let Ok(Some(started)) = process::started(pid) {
-        let _ = client::report_once(socket, &created(injection, pid, started), soon());
+        let _ = client::report(socket, &created(injection, pid, started), Instant::now() + CREATION_PATIENCE);
     }
 }
 

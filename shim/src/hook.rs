@@ -5,8 +5,8 @@
 //! the first one adds (`createRuntime` of runtime-spec 1.0.2, config.md, POSIX-platform Hooks), takes the values out again
 //! as soon as the runtime has read them.
 //!
-//! podman discards what a hook says: failures go to syslog and to the daemon's audit log. The second hook is also the one
-//! that sees the container's first process, and tells the daemon of it.
+//! podman discards what a hook says: failures go to syslog, and to the daemon's audit log if it can be reached. The second
+//! hook is also the one that sees the container's first process, and tells the daemon of it.
 
 mod bundle;
 mod scrub;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolveRequest, ResolveResponse};
-use ampoule_proto::request::{Request, Source};
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::getpid;
 use zeroize::Zeroizing;
 
@@ -41,6 +41,8 @@ pub fn is_called(argv: &[OsString]) -> bool {
 
 /// Runs as the hook; returns the exit status.
 pub fn main(argv: &[OsString]) -> c_int {
+    // Who has gone without waiting for an answer is an error here, and must be told of.
+    let _ = SigSet::from(Signal::SIGPIPE).thread_block();
     let done = match argv.get(1).map(OsString::as_os_str) {
         None => fill(),
         Some(argument) if argument == SCRUB => scrub::scrub(argv.get(2..).unwrap_or_default()).map_err(HookError::from),
@@ -69,10 +71,7 @@ fn fill() -> Result<(), HookError> {
     let mut text = Vec::new();
     let limit = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
     io::stdin().lock().take(limit + 1).read_to_end(&mut text).map_err(HookError::Input)?;
-    if text.len() > MOST_BYTES {
-        return Err(HookError::TooLarge);
-    }
-    if !mentions_us(&text) {
+    if text.len() <= MOST_BYTES && !mentions_us(&text) {
         return write(&text);
     }
     let mut known = Known { container: describe(None), injection: String::new() };
@@ -86,6 +85,9 @@ fn fill() -> Result<(), HookError> {
 
 /// The configuration with what it asks for; nothing if it asks for nothing.
 fn filled(text: &[u8], known: &mut Known) -> Result<Option<Zeroizing<Vec<u8>>>, HookError> {
+    if text.len() > MOST_BYTES {
+        return Err(HookError::TooLarge);
+    }
     let spec = Spec::parse(text)?;
     let found = bundle::find(&spec);
     known.container = ContainerDescriptor { image: descriptor::image(&spec).to_owned(), ..describe(found.as_ref()) };
@@ -98,18 +100,18 @@ fn filled(text: &[u8], known: &mut Known) -> Result<Option<Zeroizing<Vec<u8>>>, 
     }
     let settings = Settings::load(&Environment::of_process()).map_err(Error::from)?;
     if !settings.allow_plaintext_bundle {
-        bundle::check(found.as_ref())?;
+        bundle::check(found.as_ref(), &settings.path)?;
     }
     let program = own_path()?;
     let prepared = |injection: &str| -> Result<Edits<'_>, HookError> {
         let mut edits = Edits::new(&spec)?;
         // Which runtime will run is not known here, and runc's hooks would inherit the values.
         edits.keep_from_hooks()?;
-        let arguments = scrub::arguments(injection, &settings.socket, scrubbed(&spec, &requests));
-        edits.add_hook("createRuntime", &program, &arguments)?;
+        let (arguments, environment) = scrub::call(injection, &settings.socket, &spec, &requests);
+        edits.add_hook("createRuntime", &program, &arguments, &environment)?;
         Ok(edits)
     };
-    // What can't be filled in is refused before the vault is asked.
+    // What can't be filled in is refused before the vault is asked; which injection it is, is known after.
     drop(prepared("")?);
     hide_memory()?;
     let references = inject::references(&requests);
@@ -130,8 +132,9 @@ fn filled(text: &[u8], known: &mut Known) -> Result<Option<Zeroizing<Vec<u8>>>, 
 impl Known {
     /// Tells the daemon that the container won't be created, as nobody else will.
     fn tell_of(&self, error: &HookError) {
-        // What it refused it has recorded, and one that isn't there can't be told.
-        if matches!(error, HookError::Fill(Error::Client { .. })) {
+        if let HookError::Fill(Error::Client { error, .. }) = error
+            && !error.is_unrecorded()
+        {
             return;
         }
         let Ok(Settings { socket, .. }) = Settings::load(&Environment::of_process()) else { return };
@@ -151,17 +154,6 @@ fn write(text: &[u8]) -> Result<(), HookError> {
 /// Where this program is, for a hook's `path` must be absolute.
 fn own_path() -> Result<PathBuf, HookError> {
     std::fs::read_link("/proc/self/exe").map_err(HookError::Own)
-}
-
-/// What stood in the place of each variable with a secret: `NAME=reference`, or `NAME` if it is a new one.
-fn scrubbed<'a>(spec: &'a Spec<'_>, requests: &'a [Request]) -> impl Iterator<Item = String> {
-    let secret = |request: &&Request| matches!(request.source, Source::Secret(_));
-    let before = |request: &Request| {
-        let name = request.name.as_str();
-        let old = spec.env().find(|entry| entry.split('=').next() == Some(name));
-        old.map_or_else(|| name.to_owned(), str::to_owned)
-    };
-    requests.iter().filter(secret).map(before)
 }
 
 fn describe(found: Option<&bundle::Bundle>) -> ContainerDescriptor {
@@ -191,7 +183,7 @@ enum HookError {
     Files,
     #[error("the configuration can't be read from standard input ({0}): the hook is for podman's `precreate` stage")]
     Input(io::Error),
-    #[error("the configuration is larger than {} MiB", MOST_BYTES >> 20)]
+    #[error("the configuration is larger than {} MiB: make the container's smaller", MOST_BYTES >> 20)]
     TooLarge,
     #[error("the configuration can't be written to standard output ({0}): the hook is for podman's `precreate` stage")]
     Output(io::Error),

@@ -1,5 +1,6 @@
 //! `ampoule.v1.InjectionService`.
 
+use ampoule_proto::LONGEST_REASON;
 use ampoule_proto::messages::ampoule::v1::{
     ContainerDescriptor, Fate as WireFate, Purpose as WirePurpose, ReportRequest, ReportResponse, ResolveRequest,
     ResolveResponse, ResolvedSecret, SecretReference,
@@ -12,9 +13,6 @@ use super::convert::{field, optional, optional_version, secret_text};
 use super::{error::connect_error, principal};
 use crate::domain::{Container, Process};
 use crate::vault::{Fate, Purpose, Reference, Resolved, Vault};
-
-/// The longest reason for a refusal that the log keeps, in bytes.
-const LONGEST_REASON: usize = 1024;
 
 pub(super) struct InjectionApi {
     vault: Vault,

@@ -163,7 +163,7 @@ pub struct Attributes {
     pub injection: Option<RequestId>,
     /// What a new token is.
     pub token: Option<TokenFacts>,
-    /// What a command was run or an instance ended for.
+    /// What a command was run, an instance ended or a container refused for, as the caller says.
     pub reason: Option<String>,
     /// The container of an instance that something was done in, by its name there.
     pub member: Option<String>,

@@ -27,7 +27,7 @@ impl Container {
     /// The longest path of a bundle, in bytes: Linux's `PATH_MAX`.
     const LONGEST_PATH: usize = 4096;
     /// The longest of the other texts: a reference to an image has fewer.
-    const LONGEST: usize = 512;
+    const LONGEST: usize = ampoule_proto::LONGEST_DESCRIPTION;
 
     /// Refuses what would bloat the log for ever, and what a reader of the log would take for something else: each
     /// control character is six in JSON.

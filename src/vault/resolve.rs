@@ -232,7 +232,9 @@ fn check(references: &[Reference]) -> Result<(), Error> {
     for (place, reference) in references.iter().enumerate() {
         let name = &reference.name;
         if name.is_empty() || name.len() > 255 || name.contains(['=', '\0']) {
-            return Err(Error::Invalid(format!("references[{place}].name is no variable name")));
+            return Err(Error::Invalid(format!(
+                "references[{place}].name is no variable name: expected 1 to 255 bytes without = and NUL"
+            )));
         }
     }
     let mut places: Vec<_> = references.iter().map(|r| (r.path.is_some(), r.shown())).collect();

@@ -17,6 +17,7 @@ use crate::support::engine::{Engine, Kind, Podman, Site, on_each_kind};
 use crate::support::process::{self, Ran, wait_until};
 use crate::support::programs;
 use crate::support::rig::temporary_folder;
+use crate::support::rpc::Rpc;
 use crate::support::search::Needle;
 
 /// podman with its own runtime, and the hook in a folder of hooks.
@@ -215,6 +216,29 @@ fn a_disk_that_is_allowed_is_cleaned(kind: Kind) {
     hooked.call(&["rm", "--force", "--time", "0", "canary"]).ok();
 }
 
+/// What an annotation puts a secret in the place of is nobody else's business either.
+fn what_stood_there_before_is_in_no_argument(kind: Kind) {
+    let hooked = Hooked::in_memory(kind);
+    let secret = hooked.daemon.cli().add("alpha");
+    let (first, second) = (Needle::random(), Needle::random());
+    let request =
+        Request::sleeping().env("A", first.value()).annotation("ampoule.dev/env.A", &secret).env("B", second.value());
+    hooked.launch(&["create", "--name", "canary"], &request).ok();
+    hooked.call(&["init", "canary"]).ok();
+    let shown: Value = serde_json::from_str(&hooked.call(&["inspect", "canary"]).ok().out()).expect("JSON");
+    let config = PathBuf::from(shown[0]["OCIConfigPath"].as_str().expect("a path"));
+    let config = hooked.podman.site().realm.outside(config.to_str().expect("UTF-8"));
+    let config: Value = serde_json::from_slice(&fs::read(config).expect("config.json")).expect("JSON");
+    let hook = &config["hooks"]["createRuntime"].as_array().expect("hooks").last().expect("ours");
+    assert!(!hook["args"].to_string().contains(first.value()), "{hook}");
+    // It is back for all that.
+    let env = config["process"]["env"].as_array().expect("a list");
+    for variable in [format!("A={}", first.value()), format!("B={}", second.value())] {
+        assert!(env.contains(&json!(variable)), "{env:?}");
+    }
+    hooked.call(&["rm", "--force", "--time", "0", "canary"]).ok();
+}
+
 /// What the searches above are worth: a value that is not taken out again is found.
 fn a_plain_variable_is_found(kind: Kind) {
     let hooked = Hooked::in_memory(kind);
@@ -231,6 +255,29 @@ fn failures_reach_the_system_s_log(kind: Kind) {
     let asking = |reference: &str| Request::printing_environment().env("A", reference);
     hooked.refused(&asking("ampoule://sec_nonesuch"), &["A", "sec_nonesuch"]);
     hooked.refused(&asking("ampoule://"), &["process.env[", "not a secret id"]);
+    // The daemon doesn't record what it doesn't take: it is told like a refusal of the hook's own.
+    let long = Request::printing_environment().env(&"A".repeat(300), &format!("ampoule://{secret}"));
+    hooked.refused(&long, &["255"]);
+    let told: Vec<Value> =
+        hooked.daemon.cli().injections().into_iter().map(|mut told| told["attributes"].take()).collect();
+    let outcomes: Vec<&Value> = told.iter().map(|told| &told["outcome"]).collect();
+    assert_eq!(outcomes, ["unknown", "failed", "failed"], "{told:?}");
+    // The second hook can't take the values out again.
+    let reference = json!({ "container": { "id": "c" }, "references": [{ "name": "A", "object_id": secret }] });
+    let answer =
+        Rpc::new(&hooked.daemon.socket()).call("ampoule.v1.InjectionService/Resolve", &reference).expect("resolved");
+    let injection = answer["injectionId"].as_str().expect("an id");
+    let socket = hooked.daemon.socket();
+    let args = ["scrub", injection, socket.to_str().expect("UTF-8"), "A"];
+    let ran = filter(hooked.folder(), &args, r#"{"id": "c", "bundle": "/nonexistent", "pid": 1}"#);
+    assert!(ran.code() == 1 && ran.err().contains("can't be taken out of /nonexistent/config.json"), "{}", ran.err());
+    assert!(hooked.daemon.cli().usage(&[]).is_empty());
+    let entries = hooked.daemon.cli().audit();
+    let told = entries.iter().find(|entry| entry["action"] == "vault.object.injected").expect("an entry");
+    assert_eq!(
+        (&told["attributes"]["outcome"], &told["attributes"]["injection"]),
+        (&json!("failed"), &json!(injection))
+    );
     hooked.daemon.kill();
     hooked.refused(&asking(&format!("ampoule://{secret}")), &["Ampoule daemon"]);
 }
@@ -239,6 +286,7 @@ on_each_kind!(
     what_was_asked_for_is_in_the_container_and_nowhere_else,
     a_bundle_on_a_disk_gets_no_value,
     a_disk_that_is_allowed_is_cleaned,
+    what_stood_there_before_is_in_no_argument,
     a_plain_variable_is_found,
     failures_reach_the_system_s_log,
 );
@@ -256,8 +304,10 @@ fn what_asks_for_nothing_passes_byte_for_byte() {
     }
     let ran = filter(folder.path(), &["precreate"], "{}");
     assert!(ran.code() == 2 && ran.err().contains("takes none"), "{}", ran.err());
-    let ran = filter(folder.path(), &["scrub"], "{}");
-    assert!(ran.code() == 1 && ran.err().contains("called by runtimes alone"), "{}", ran.err());
+    for args in [&["scrub"][..], &["scrub", "A=ampoule://sec_a", "B=ampoule://sec_b"], &["scrub", "", "/s", "A=x"]] {
+        let ran = filter(folder.path(), args, "{}");
+        assert!(ran.code() == 1 && ran.err().contains("called by runtimes alone"), "{}", ran.err());
+    }
     let ran = filter(folder.path(), &[], "{\"annotations\":{\"ampoule.dev/env.A\":\"sec_abc\"},\"process\":{}}");
     assert!(ran.code() == 1 && ran.err().contains("can't be told where podman"), "{}", ran.err());
 }

@@ -47,12 +47,13 @@ fn userdata(path: &Path) -> Option<PathBuf> {
 }
 
 /// Refuses a bundle that is not in memory, or that was not found.
-pub(super) fn check(bundle: Option<&Bundle>) -> Result<(), BundleError> {
-    let bundle = bundle.ok_or(BundleError::Unknown)?;
+pub(super) fn check(bundle: Option<&Bundle>, settings: &Path) -> Result<(), BundleError> {
+    let settings = || settings.to_owned();
+    let bundle = bundle.ok_or_else(|| BundleError::Unknown { settings: settings() })?;
     let path = || bundle.path.clone();
     match statfs(&bundle.path) {
         Ok(status) if [TMPFS_MAGIC, RAMFS_MAGIC].contains(&status.filesystem_type()) => Ok(()),
-        Ok(_) => Err(BundleError::OnDisk { path: path() }),
+        Ok(_) => Err(BundleError::OnDisk { path: path(), settings: settings() }),
         Err(errno) => Err(BundleError::Unreadable { path: path(), errno }),
     }
 }
@@ -63,20 +64,25 @@ pub(super) enum BundleError {
     /// Not found.
     #[error(
         "it can't be told where podman will write the values; the container was not created: use ampoule-shim as its \
-         runtime, or set `allow_plaintext_bundle: true` in /etc/ampoule/shim.yaml if they may reach a disk"
+         runtime, or set `allow_plaintext_bundle: true` in {} if they may reach a disk", settings.display()
     )]
-    Unknown,
+    Unknown {
+        /// The file that can allow it.
+        settings: PathBuf,
+    },
     /// On a disk.
     #[error(
         "podman would write the values to a disk, in {}; the container was not created: use ampoule-shim as its runtime, \
-         keep podman's storage on a tmpfs, or set `allow_plaintext_bundle: true` in /etc/ampoule/shim.yaml", path.display()
+         keep podman's storage on a tmpfs, or set `allow_plaintext_bundle: true` in {}", path.display(), settings.display()
     )]
     OnDisk {
         /// The bundle.
         path: PathBuf,
+        /// The file that can allow it.
+        settings: PathBuf,
     },
     /// The kernel doesn't say.
-    #[error("the file system of {} can't be told ({}); the container was not created", path.display(), errno.desc())]
+    #[error("the file system of {} can't be told ({}); the container was not created: use ampoule-shim as its runtime", path.display(), errno.desc())]
     Unreadable {
         /// The bundle.
         path: PathBuf,
@@ -117,10 +123,14 @@ mod tests {
 
     #[test]
     fn a_bundle_on_a_disk_is_refused() {
-        let at = |path: &str| check(Some(&Bundle { path: path.into(), id: ID.to_owned() })).map_err(|e| e.to_string());
+        let settings = Path::new("/etc/ampoule/shim.yaml");
+        let at = |path: &str| {
+            let bundle = Bundle { path: path.into(), id: ID.to_owned() };
+            check(Some(&bundle), settings).map_err(|error| error.to_string())
+        };
         assert_eq!(at("/dev/shm"), Ok(()));
         assert!(at("/proc").expect_err("refused").contains("allow_plaintext_bundle"));
         assert!(at("/nonexistent").expect_err("refused").contains("/nonexistent"));
-        assert!(check(None).expect_err("refused").to_string().contains("allow_plaintext_bundle"));
+        assert!(check(None, settings).expect_err("refused").to_string().contains("allow_plaintext_bundle"));
     }
 }

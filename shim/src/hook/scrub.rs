@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ampoule_proto::request::{Request, Source};
 use nix::fcntl::OFlag;
 use nix::sys::stat::fchmod;
 use nix::unistd::{Gid, Uid, fchown, getppid};
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{NAME, SCRUB};
 use crate::args::{Dialect, option_before_command};
+use crate::config::{EARLIER, earlier};
 use crate::fate;
 use crate::spec::{Edits, MOST_BYTES, Spec, SpecError};
 
@@ -27,39 +29,61 @@ struct State {
     pid: Option<i32>,
 }
 
-/// Its command line: whom to tell of what, and what stood in the place of each variable.
-pub(super) fn arguments(injection: &str, socket: &Path, before: impl Iterator<Item = String>) -> Vec<String> {
-    let socket = socket.to_string_lossy().into_owned();
-    [NAME.to_owned(), SCRUB.to_owned(), injection.to_owned(), socket].into_iter().chain(before).collect()
+/// Its command line, which is whom to tell of what and each variable with a secret, and its environment: what stood in the
+/// place of these. Others can read the one (proc(5), `/proc/pid/cmdline`) and not the other.
+pub(super) fn call(
+    injection: &str,
+    socket: &Path,
+    spec: &Spec<'_>,
+    requests: &[Request],
+) -> (Vec<String>, Vec<String>) {
+    let mut arguments = vec![NAME.to_owned(), SCRUB.to_owned(), injection.to_owned()];
+    arguments.push(socket.to_string_lossy().into_owned());
+    let secrets = requests.iter().filter(|request| matches!(request.source, Source::Secret(_)));
+    let names: Vec<&str> = secrets.map(|request| request.name.as_str()).collect();
+    let old = |name: &&str| spec.env().find(|entry| entry.split('=').next() == Some(name));
+    let environment = names.iter().filter_map(old).map(|entry| format!("{EARLIER}{entry}")).collect();
+    arguments.extend(names.iter().map(|&name| name.to_owned()));
+    (arguments, environment)
 }
 
-/// Puts back what stood in the place of each variable: after the injection and the socket, the arguments are
-/// `NAME=reference`, or `NAME` for one that was new. Then it tells the daemon what became of the container.
+/// Puts back what stood in the place of each variable, then tells the daemon what became of the container.
 pub(super) fn scrub(arguments: &[OsString]) -> Result<(), ScrubError> {
-    let state: State = serde_json::from_reader(io::stdin().lock()).map_err(|_| ScrubError::State)?;
     let arguments = arguments.iter().map(|argument| argument.to_str().ok_or(ScrubError::Arguments));
     let arguments: Vec<&str> = arguments.collect::<Result<_, _>>()?;
-    let [injection, socket, before @ ..] = arguments.as_slice() else { return Err(ScrubError::Arguments) };
-    let done = put_back(&state, before);
-    match (&done, state.pid) {
-        _ if injection.is_empty() => {}
-        (Err(_), _) => fate::tell_of_failure(Path::new(socket), injection),
-        (Ok(()), Some(pid)) => fate::tell_of_creation(Path::new(socket), injection, pid),
-        (Ok(()), None) => {}
+    let [injection, socket, names @ ..] = arguments.as_slice() else { return Err(ScrubError::Arguments) };
+    let socket = Path::new(socket);
+    // Another release's hook may have put this one's program in its configuration, with other arguments.
+    if !socket.is_absolute() || names.iter().any(|name| name.contains('=')) {
+        return Err(ScrubError::Arguments);
     }
-    done
+    let done = put_back(names);
+    if !injection.is_empty() {
+        match &done {
+            Ok(pid) => pid.iter().for_each(|pid| fate::tell_of_creation(socket, injection, *pid)),
+            Err(_) => fate::tell_of_failure(socket, injection),
+        }
+    }
+    done.map(drop)
 }
 
-fn put_back(state: &State, before: &[&str]) -> Result<(), ScrubError> {
+/// The container's first process.
+fn put_back(names: &[&str]) -> Result<Option<i32>, ScrubError> {
+    let state: State = serde_json::from_reader(io::stdin().lock()).map_err(|_| ScrubError::State)?;
+    let before = names.iter().map(|name| match earlier(name) {
+        Some(text) => format!("{name}={text}"),
+        None => (*name).to_owned(),
+    });
+    let before: Vec<String> = before.collect();
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
     let failed = |path: PathBuf| move |reason| ScrubError::File { path, reason };
     let config = state.bundle.join("config.json");
-    rewrite(&config, before).map_err(failed(config))?;
+    rewrite(&config, &before).map_err(failed(config))?;
     // crun keeps a copy for as long as the container lives.
-    let Some(copy) = kept_by_crun(&state.id) else { return Ok(()) };
-    if copy.exists() {
-        rewrite(&copy, before).map_err(failed(copy))?;
+    if let Some(copy) = kept_by_crun(&state.id).filter(|copy| copy.exists()) {
+        rewrite(&copy, &before).map_err(failed(copy))?;
     }
-    Ok(())
+    Ok(state.pid)
 }
 
 /// Where the runtime, if it is crun, keeps its copy.

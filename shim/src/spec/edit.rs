@@ -50,8 +50,14 @@ impl<'s> Edits<'s> {
     }
 
     /// Adds a hook at the end of its stage.
-    pub fn add_hook(&mut self, stage: &'static str, path: &Path, args: &[String]) -> Result<(), SpecError> {
-        let hook = serde_json::json!({ "path": path.to_string_lossy(), "args": args }).to_string();
+    pub fn add_hook(
+        &mut self,
+        stage: &'static str,
+        path: &Path,
+        args: &[String],
+        env: &[String],
+    ) -> Result<(), SpecError> {
+        let hook = serde_json::json!({ "path": path.to_string_lossy(), "args": args, "env": env }).to_string();
         let Some(hooks) = self.spec.top.object("hooks", "hooks")? else {
             self.set_member(&self.spec.top, "hooks", format!("{{\"{stage}\":[{hook}]}}").as_bytes());
             return Ok(());

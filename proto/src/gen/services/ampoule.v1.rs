@@ -174,7 +174,7 @@ pub trait InjectionService: Send + Sync + 'static {
     > + Send;
     /// Tells what became of the container that values were resolved for, which
     /// only who resolved them may, and root; or that one was refused before
-    /// anything was resolved for it.
+    /// anything was resolved for it, which whoever may inject something may.
     ///
     /// `'a` lets the response body borrow from `&self` (e.g. server-resident state).
     ///
