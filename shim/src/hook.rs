@@ -183,7 +183,7 @@ enum HookError {
     Files,
     #[error("the configuration can't be read from standard input ({0}): the hook is for podman's `precreate` stage")]
     Input(io::Error),
-    #[error("the configuration is larger than {} MiB: make the container's smaller", MOST_BYTES >> 20)]
+    #[error("the configuration is larger than {} MiB: make the container's specification smaller", MOST_BYTES >> 20)]
     TooLarge,
     #[error("the configuration can't be written to standard output ({0}): the hook is for podman's `precreate` stage")]
     Output(io::Error),
