@@ -4,7 +4,8 @@
 //! each way, in an order that turns from round to round, so that whatever else the machine does meets them all. Then a
 //! hundred runs at once, the same way. So does Docker, which has no such secrets outside a swarm.
 //!
-//! `cargo bench --bench engines -- docker` measures only what is named, of `runc` and `crun`, by podman, and `docker`.
+//! `cargo bench --bench engines -- docker` measures only what is named, of `runc` and `crun`, by podman, and `docker`; a way
+//! that is named too, as in `-- runc 'the shim, one secret'`, is compared with the runtime alone and with nothing else.
 #![allow(clippy::print_stdout, reason = "what a benchmark finds, it prints")]
 
 mod common;
@@ -24,7 +25,9 @@ use support::rig::temporary_folder;
 
 const ROUNDS: usize = 40;
 const AT_ONCE: usize = 100;
-const ROUNDS_AT_ONCE: usize = 12;
+const ROUNDS_AT_ONCE: usize = 16;
+/// What can be named.
+const ENGINES: [&str; 3] = ["runc", "crun", "docker"];
 const VALUE: &str = "a value of some thirty bytes...";
 
 /// A way to start the container.
@@ -40,20 +43,21 @@ struct Way {
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|other| other == name);
+    let ways: Vec<&str> = named.iter().map(String::as_str).filter(|name| !ENGINES.contains(name)).collect();
     println!("one `run` after another, and {AT_ONCE} at once, milliseconds; ratios to the runtime alone");
     println!(
         "{:8}  {:<26}  {:>7}  {:>7}  {:>5}  {:>8}  {:>5}",
         "engine", "way", "median", "p10", "ratio", "at once", "ratio"
     );
     for kind in [Kind::Runc, Kind::Crun].into_iter().filter(|kind| is_wanted(kind.name())) {
-        podman(kind);
+        podman(kind, &ways);
     }
     if is_wanted("docker") {
-        docker();
+        docker(&ways);
     }
 }
 
-fn podman(kind: Kind) {
+fn podman(kind: Kind, wanted: &[&str]) {
     let folder = temporary_folder();
     let daemon = Daemon::start(folder.path());
     let settings = ShimSettings { program: released_shim(), socket: daemon.socket(), deadline: "30s" };
@@ -63,10 +67,10 @@ fn podman(kind: Kind) {
         check(&podman, way);
     }
     let runs: Vec<_> = ways.iter().map(|way| (way.name, || run(&podman, way))).collect();
-    table(kind.name(), &runs);
+    table(kind.name(), &runs, wanted);
 }
 
-fn docker() {
+fn docker(wanted: &[&str]) {
     let folder = temporary_folder();
     let daemon = Daemon::start(folder.path());
     let settings = ShimSettings { program: released_shim(), socket: daemon.socket(), deadline: "30s" };
@@ -79,7 +83,7 @@ fn docker() {
         ("the shim, no secret", &|| drop(docker.launch(&["run", "--rm"], &plain).ok())),
         ("the shim, one secret", &|| drop(docker.launch(&["run", "--rm"], &asking).ok())),
     ];
-    table("docker", &runs);
+    table("docker", &runs, wanted);
 }
 
 fn ways(podman: &Podman, daemon: &Daemon) -> Vec<Way> {
@@ -130,8 +134,11 @@ fn milliseconds(run: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64() * 1e3
 }
 
-/// A row for each way, the first of which is what the others are compared with.
-fn table(engine: &str, ways: &[(&str, impl Fn() + Sync)]) {
+/// A row for each way that is wanted, and the first, which is what the others are compared with.
+fn table(engine: &str, ways: &[(&str, impl Fn() + Sync)], wanted: &[&str]) {
+    let is_wanted =
+        |(place, (name, _)): &(usize, &(&str, _))| *place == 0 || wanted.is_empty() || wanted.contains(name);
+    let ways: Vec<_> = ways.iter().enumerate().filter(is_wanted).map(|(_, way)| way).collect();
     let alone = in_turn(ways.len(), ROUNDS, |way| ways[way].1());
     let at_once = in_turn(ways.len(), ROUNDS_AT_ONCE, |way| {
         thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(&ways[way].1))));
