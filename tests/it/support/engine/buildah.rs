@@ -92,9 +92,12 @@ impl Engine for Buildah {
     }
 
     fn stop(&self, _: &str) {
-        let mut runtime = Command::new(&self.site.program);
-        runtime.env_clear().args(["kill", &self.site.containers()[0], "KILL"]);
-        self.site.realm.run(&mut runtime).ok();
+        // The runtime has a folder for the container before it knows of it.
+        wait_until("the container is killed", || {
+            let mut runtime = Command::new(&self.site.program);
+            runtime.env_clear().args(["kill", &self.site.containers()[0], "KILL"]);
+            self.site.realm.run(&mut runtime).status.success()
+        });
         self.job().take().expect("running").wait();
     }
 
