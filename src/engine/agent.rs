@@ -1,8 +1,8 @@
 //! The process that starts the engine's programs.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -27,12 +27,16 @@ use super::terminal::{Ours, Size, Terminal};
 const PROBE: Duration = Duration::from_secs(5);
 /// How long jobs have to end when the daemon has gone.
 const PARTING: Duration = Duration::from_secs(5);
+/// How often it is seen whether the agent before has ended.
+const TURN: Duration = Duration::from_millis(20);
 
 /// The agent, listening.
 pub struct Agent {
     setup: Setup,
     listener: std::os::unix::net::UnixListener,
     socket: PathBuf,
+    /// Locked as long as an agent works.
+    turn: File,
 }
 
 impl Agent {
@@ -46,7 +50,9 @@ impl Agent {
         let listener = std::os::unix::net::UnixListener::bind(socket).map_err(failed)?;
         fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
-        Ok(Self { setup, listener, socket: socket.to_owned() })
+        // Never removed: who waits for it must wait for the same one.
+        let turn = File::options().write(true).create(true).truncate(false).mode(0o600).open(turn_of(socket));
+        Ok(Self { setup, listener, socket: socket.to_owned(), turn: turn.map_err(failed)? })
     }
 
     /// Works until its standard input ends, which is when the daemon does. What it started for the daemon ends with it; the
@@ -67,6 +73,11 @@ impl Agent {
             let _ = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
         };
         tokio::pin!(parent);
+        tokio::select! {
+            // It has begun nothing.
+            () = &mut parent => return Ok(()),
+            turn = take(&self.turn) => turn?,
+        }
         let mut jobs = JoinSet::new();
         loop {
             let connection = tokio::select! {
@@ -85,6 +96,25 @@ impl Agent {
         // The daemon's side of them is closed, and they see to it that commands in containers end.
         let _ = timeout(PARTING, async { while jobs.join_next().await.is_some() {} }).await;
         Ok(())
+    }
+}
+
+/// The file that agents at this socket take turns by.
+fn turn_of(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// Waits until the agent of an earlier daemon has ended. What that sees through, no other job may come between: of two
+/// podmans that remove one container, one is done while the other has yet to end its processes.
+async fn take(turn: &File) -> io::Result<()> {
+    loop {
+        match turn.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => sleep(TURN).await,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

@@ -44,6 +44,10 @@ if [ "$word" = create ]; then
     exec 9> "{gates}/creates"
     flock --shared 9
 fi
+if [ "$word" = rm ]; then
+    exec 8> "{gates}/removes"
+    flock --nonblock 8 || : > "{gates}/two-removes"
+fi
 gate "before-$word"
 {podman} "$@"
 code=$?
@@ -160,5 +164,7 @@ fn an_instance_that_was_being_ended_is_ended() {
             rounds.nothing_is_left(&id);
         }
     }
+    // Of two podmans that remove a container, one has done while the other has yet to end its processes.
+    assert!(!slow.gates.join("two-removes").exists(), "a daemon came between what an earlier one had begun");
     rounds.nothing_is_on_disk();
 }
