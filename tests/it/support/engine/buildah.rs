@@ -65,6 +65,11 @@ impl Buildah {
         buildah.args([CONTAINER, "--"]).args(&request.args);
         buildah
     }
+
+    /// The runtime, asked by itself.
+    fn runtime(&self, args: &[&str]) -> Ran {
+        self.site.realm.run(Command::new(&self.site.program).env_clear().args(args))
+    }
 }
 
 impl Engine for Buildah {
@@ -75,9 +80,10 @@ impl Engine for Buildah {
     /// Starts it, too, and leaves it to itself: buildah waits for its end.
     fn create(&self, _: &str, request: &Request) -> Ran {
         let mut job = self.site.realm.start(&mut self.running(request), b"");
+        // It has a folder for the container before it knows of it.
         wait_until("the runtime knows the container", || {
             job.check_alive();
-            !self.site.containers().is_empty()
+            self.site.containers().first().is_some_and(|id| self.runtime(&["state", id]).status.success())
         });
         *self.job() = Some(job);
         nothing_done()
@@ -92,12 +98,7 @@ impl Engine for Buildah {
     }
 
     fn stop(&self, _: &str) {
-        // The runtime has a folder for the container before it knows of it.
-        wait_until("the container is killed", || {
-            let mut runtime = Command::new(&self.site.program);
-            runtime.env_clear().args(["kill", &self.site.containers()[0], "KILL"]);
-            self.site.realm.run(&mut runtime).status.success()
-        });
+        self.runtime(&["kill", &self.site.containers()[0], "KILL"]).ok();
         self.job().take().expect("running").wait();
     }
 
