@@ -129,6 +129,7 @@ impl ClientError {
             }
         }
     }
+
     /// Whether the daemon has answered, and its audit log says nothing of it: what it doesn't understand it doesn't record.
     pub fn is_unrecorded(&self) -> bool {
         matches!(self, Self::Call(CallError::Refused { code, .. }) if code == "invalid_argument")

@@ -94,7 +94,7 @@ impl Environment {
         self.path("AMPOULE_SHIM_CONFIG").is_some()
     }
 
-    /// The shim's settings file: as the shim itself looks for it.
+    /// The shim's settings file, as the shim looks for it where `HOME` is set.
     pub(super) fn shim_config(&self) -> PathBuf {
         let machine = || PathBuf::from("/etc/ampoule/shim.yaml");
         let own = || self.config_dir(OWN).map(|folder| folder.join("shim.yaml")).filter(|file| file.exists());
