@@ -1,7 +1,7 @@
 //! What becomes of a container that was given secrets, told to the daemon for its inventory.
 //!
-//! Nobody waits for it but a `delete`, and that no longer than [`PATIENCE`], and podman for the hook. What isn't told the daemon sees by itself, or
-//! it says that it doesn't know.
+//! Nobody waits for it but a `delete`, and that no longer than [`PATIENCE`], and podman where its hook tells. What isn't
+//! told the daemon sees by itself, or it says that it doesn't know.
 
 use std::ffi::{CString, OsStr, OsString, c_int};
 use std::fs::{self, OpenOptions};

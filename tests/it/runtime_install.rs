@@ -109,7 +109,9 @@ fn what_is_no_file_or_somebody_else_s_is_left_alone() {
         }
         assert_eq!(seen(), before);
     }
-    assert!(call("status", &others).ok().out().contains("not registered"));
+    for file in [&others, Path::new("/dev/null")] {
+        assert!(call("status", file).ok().out().contains("not registered"));
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@ pub(super) struct SettingsFile {
 impl SettingsFile {
     pub(super) fn at(named: &Path) -> Result<Self, CliError> {
         match fs::canonicalize(named) {
-            Ok(path) if path.is_file() => Ok(Self { path }),
-            // Nothing else may be replaced: /dev/null above all.
+            // The one that is often named where there is none; nobody writes it, see `Target::check_place`.
+            Ok(path) if path.is_file() || path == Path::new("/dev/null") => Ok(Self { path }),
             Ok(path) => Err(CliError::Program {
                 reason: format!("{} is no file", path.display()),
                 remedy: "Name the engine's settings with --file.".to_owned(),

@@ -19,7 +19,7 @@ impl Install {
         let links = Links::find()?;
         let dry_run = self.target.dry_run;
         let target = self.target.target(context)?;
-        target.check_owner()?;
+        target.check_place()?;
         let file = SettingsFile::at(&target.path)?;
         let at_fault = |fault| file.at_fault(&fault);
         let before = file.read()?;

@@ -76,6 +76,10 @@ impl Target {
             remedy: "Set HOME, or name the file with --file.".to_owned(),
         })?;
         let path = std::path::absolute(&path).map_err(|error| CliError::Read { path, error })?;
+        // What podman is told to read may be another's, and is only looked at so far.
+        if rootless && !is_named {
+            check_owner(&path, "leave --rootless out")?;
+        }
         let files = if engine == Engine::Podman { podman_files(rootless, environment) } else { Vec::new() };
         let lists = lists_before(&path, &files);
         // What a file elsewhere has is not what podman reads by itself.
@@ -84,21 +88,15 @@ impl Target {
         Ok(Self { engine, rootless, path, is_named, lists, others })
     }
 
-    /// Refuses to write where another user could have it lead: in a user's own folders, and where the environment says.
-    pub(super) fn check_owner(&self) -> Result<(), CliError> {
-        if !self.rootless && !self.is_named {
-            return Ok(());
+    /// Refuses to write what is no file, and where another user whom the environment names could have it lead.
+    pub(super) fn check_place(&self) -> Result<(), CliError> {
+        if self.path.exists() && !self.path.is_file() {
+            return Err(CliError::Program {
+                reason: format!("{} is no file", self.path.display()),
+                remedy: "Name the engine's settings with --file.".to_owned(),
+            });
         }
-        let there = self.path.ancestors().find_map(|folder| fs::metadata(folder).ok());
-        let (owner, own) = (there.map_or(0, |folder| folder.uid()), geteuid().as_raw());
-        if owner == own {
-            return Ok(());
-        }
-        let remedy = if self.is_named { "unset CONTAINERS_CONF" } else { "leave --rootless out" };
-        Err(CliError::Program {
-            reason: format!("{} is user {owner}'s, and you are user {own}", self.path.display()),
-            remedy: format!("Call it as that user, or {remedy}."),
-        })
+        if self.is_named { check_owner(&self.path, "unset CONTAINERS_CONF") } else { Ok(()) }
     }
 
     /// The text with our runtimes in it; an absent file's is empty.
@@ -160,6 +158,19 @@ impl Target {
             (Engine::Containerd, true) => "Next: systemctl --user restart containerd (containers go on)",
         }
     }
+}
+
+/// A user's own folders lead where that user wants: who is somebody else, root above all, must not write there.
+fn check_owner(path: &Path, remedy: &str) -> Result<(), CliError> {
+    let there = path.ancestors().find_map(|folder| fs::metadata(folder).ok());
+    let (owner, own) = (there.map_or(0, |folder| folder.uid()), geteuid().as_raw());
+    if owner == own {
+        return Ok(());
+    }
+    Err(CliError::Program {
+        reason: format!("{} is user {owner}'s, and you are user {own}", path.display()),
+        remedy: format!("Call it as that user, or {remedy}."),
+    })
 }
 
 /// What podman reads, in its order.

@@ -29,7 +29,7 @@ impl Uninstall {
     pub(super) fn run(self, context: &Context) -> Result<(), CliError> {
         let dry_run = self.target.dry_run;
         let target = self.target.target(context)?;
-        target.check_owner()?;
+        target.check_place()?;
         let file = SettingsFile::at(&target.path)?;
         let at_fault = |fault| file.at_fault(&fault);
         let path = file.path().display();
