@@ -4,11 +4,11 @@
 //! directory of states is repeated. A `create` writes it, and the `delete` of the container removes it.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ampoule_proto::messages::ampoule::v1::{ContainerDescriptor, ResolvedSecret};
 use ampoule_proto::request::{Reference, Request, SCHEME, Source};
@@ -25,6 +25,8 @@ const FOLDER: &str = "containers";
 /// Parts the directory of states from a container's id in a path.
 const IDS: &str = "%ids";
 const FILE: &str = "record.json";
+/// How often the records of one directory of states are looked through at most.
+const OFTEN: Duration = Duration::from_mins(1);
 /// How long a record may be there before its container.
 const NEW: Duration = Duration::from_mins(10);
 
@@ -200,16 +202,31 @@ impl Container {
     /// Removes records of the same runtime whose containers have gone without a `delete`, as `run` leaves them.
     fn sweep(&self) {
         let folder = self.folder();
-        let all = folder.parent().and_then(|all| fs::read_dir(all).ok());
+        let Some((all, of_root)) = folder.parent().and_then(|all| Some((all, all.parent()?))) else { return };
+        // Of many creates at once, one looks at what all of them have left. This folder's own time says when: nothing
+        // comes into it or goes.
+        let is_due = fs::metadata(of_root).is_ok_and(|swept| age(&swept).is_none_or(|age| age >= OFTEN));
         // What isn't where we look for it hasn't gone.
-        let Some(all) = all.filter(|_| self.root.is_dir()) else { return };
-        for entry in all.flatten() {
-            let age = entry.metadata().ok().and_then(|entry| entry.modified().ok()?.elapsed().ok());
+        if !is_due || !self.root.is_dir() || touch(of_root).is_err() {
+            return;
+        }
+        for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+            let age = entry.metadata().ok().and_then(|entry| age(&entry));
             if age.is_some_and(|age| age > NEW) && !self.root.join(entry.file_name()).exists() {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
     }
+}
+
+/// The time since it was changed; none if that is to come.
+fn age(file: &Metadata) -> Option<Duration> {
+    file.modified().ok()?.elapsed().ok()
+}
+
+/// Has a folder be changed now.
+fn touch(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.set_modified(SystemTime::now())
 }
 
 /// What a record is made from beside the specification.
@@ -234,4 +251,40 @@ fn variables(spec: &Spec<'_>, requests: &[Request], secrets: &[ResolvedSecret]) 
         Variable { name: name.to_owned(), secret, annotated }
     };
     requests.iter().map(variable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_age(folder: &Path, age: Duration) {
+        File::open(folder).and_then(|folder| folder.set_modified(SystemTime::now() - age)).expect("its owner may");
+    }
+
+    #[test]
+    fn what_containers_that_have_gone_left_is_looked_for_once_in_a_while() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (run_dir, root) = (folder.path().join("run"), folder.path().join("states"));
+        let container = |id: &str| Container { run_dir: run_dir.clone(), root: root.clone(), id: id.to_owned() };
+        let all = ["living", "gone", "starting"].map(container);
+        let [living, gone, starting] = &all;
+        let left = || all.iter().filter(|one| one.folder().exists()).map(Container::id).collect::<Vec<_>>();
+        fs::create_dir_all(living.state()).expect("a state");
+        for (container, age) in [(living, NEW * 2), (gone, NEW * 2), (starting, Duration::ZERO)] {
+            fs::create_dir_all(container.folder()).expect("a record");
+            set_age(&container.folder(), age);
+        }
+        let of_root = gone.folder().ancestors().nth(2).expect("the folder of the states").to_owned();
+
+        starting.sweep();
+        assert_eq!(left(), ["living", "gone", "starting"], "it was looked for a moment ago");
+        set_age(&of_root, OFTEN);
+        starting.sweep();
+        assert_eq!(left(), ["living", "starting"]);
+
+        fs::create_dir_all(gone.folder()).expect("a record");
+        set_age(&gone.folder(), NEW * 2);
+        starting.sweep();
+        assert_eq!(left(), ["living", "gone", "starting"], "it was looked for a moment ago");
+    }
 }
