@@ -2,7 +2,7 @@
 //! back in its place.
 //!
 //! The shim starts a helper that makes the pipe, swaps config.json for a link to the helper's descriptor of it and
-//! becomes the runtime. When somebody opens that, the helper has the link lead to another pipe, and looks who it was. If
+//! becomes the runtime. When somebody opens that, the helper has it lead to another pipe, and looks who it was. If
 //! it was the runtime, the helper puts the original back and only then writes: the runtime gets nothing before every
 //! later reader sees the placeholder again. Anybody else gets the original.
 //! When the helper is killed the runtime finds nothing to open, or the end of the file, and fails.

@@ -19,7 +19,7 @@ use crate::support::rig::Rig;
 use crate::support::search::Needle;
 
 /// Every phase in order, and how many processes the shim has started by then.
-const PHASES: [(&str, usize); 16] = [
+const PHASES: [(&str, usize); 15] = [
     ("locked", 0),
     ("resolved", 0),
     ("prepared", 0),
@@ -31,8 +31,7 @@ const PHASES: [(&str, usize); 16] = [
     ("unlinked", 2),
     ("linked", 2),
     ("exchanged", 2),
-    ("relinking", 2),
-    ("relinked", 2),
+    ("changed", 2),
     ("opened", 2),
     ("restored", 2),
     (LAST, 1),
@@ -229,7 +228,7 @@ fn podman_starts_a_container_whose_helper_was_killed(kind: Kind) {
     let request = Request::sleeping().env("A", &format!("ampoule://{secret}"));
     let (podman, site) = (&rig.engine, rig.engine.site());
     podman.launch(&["create", "--name", "again"], &request).ok();
-    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "relinking", "opened", "restored"] {
+    for phase in ["helper-waits", "helper-ready", "linked", "exchanged", "changed", "opened", "restored"] {
         let gate = Gate::close(&site.realm, phase);
         let job = site.realm.start(&mut podman.command(&["start", "again"]), b"");
         gate.wait_until_reached();

@@ -96,7 +96,7 @@ fn prepare(delivery: &Delivery, length: usize, ends: &mut Ends) -> io::Result<(P
     // From here on the shim goes on as well, and the runtime must not be there first.
     sys::go_first();
     let pipes = Pipes::new(length)?;
-    let told = [getpid().as_raw().to_ne_bytes(), pipes.current().to_ne_bytes()];
+    let told = [getpid().as_raw().to_ne_bytes(), pipes.door().to_ne_bytes()];
     ends.ready.write_all(told.as_flattened())?;
     Ok((pipes, guard))
 }

@@ -1,11 +1,12 @@
 //! The pipes that config.json leads to while a runtime is awaited: a fresh one as soon as one has been opened.
 //!
 //! They have no name. The helper holds the writing ends and nobody the reading ones, until somebody opens the link to
-//! the helper's descriptor.
+//! the helper's descriptor. That is one descriptor for as long as the helper lives, its door: which pipe it is of
+//! changes by one call (dup(2)), and in no file system.
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -13,7 +14,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::unistd::{getpid, pipe2};
+use nix::unistd::{dup3, pipe2};
+
+use super::sys;
 
 /// Where others can open a process's descriptor.
 pub(super) fn link(pid: i32, descriptor: RawFd) -> PathBuf {
@@ -33,8 +36,10 @@ const MOST: usize = 64;
 pub(super) struct Pipes {
     opens: Inotify,
     all: Vec<File>,
-    /// The one that config.json leads to.
-    current: usize,
+    /// What config.json leads to: a second descriptor of one of them.
+    door: OwnedFd,
+    /// The first descriptor of that one.
+    current: RawFd,
     size: usize,
     /// How many times any was opened, as far as the kernel told: it tells two openings in a row as one.
     opened: usize,
@@ -45,14 +50,14 @@ impl Pipes {
     pub(super) fn new(length: usize) -> nix::Result<Self> {
         let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         let size = length.clamp(USUAL_SIZE, LARGEST_SIZE);
-        let mut pipes = Self { opens, all: Vec::new(), current: 0, size, opened: 0 };
-        pipes.make()?;
-        Ok(pipes)
+        let first = make(&opens, size)?;
+        let door = fcntl(&first, FcntlArg::F_DUPFD_CLOEXEC(0)).map(sys::adopt)?;
+        Ok(Self { opens, door, current: first.as_raw_fd(), all: vec![first], size, opened: 0 })
     }
 
     /// The descriptor that config.json leads to.
-    pub(super) fn current(&self) -> RawFd {
-        self.all[self.current].as_raw_fd()
+    pub(super) fn door(&self) -> RawFd {
+        self.door.as_raw_fd()
     }
 
     /// Becomes readable when one has been opened.
@@ -80,29 +85,26 @@ impl Pipes {
         early
     }
 
-    /// Makes another one the current one: one that nobody reads, or a new one.
-    pub(super) fn change(&mut self) -> nix::Result<PathBuf> {
-        let unread = (0..self.all.len()).find(|&index| index != self.current && !has_readers(&self.all[index]));
-        self.current = match unread {
-            Some(index) => index,
-            None if self.all.len() < MOST => self.make()?,
-            None => return Err(Errno::EMFILE),
-        };
-        Ok(link(getpid().as_raw(), self.current()))
+    /// Has the door lead to another one: one that nobody reads, or a new one.
+    pub(super) fn change(&mut self) -> nix::Result<()> {
+        let is_free = |pipe: &File| pipe.as_raw_fd() != self.current && !has_readers(pipe);
+        let free = self.all.iter().position(is_free);
+        if free.is_none() {
+            self.make()?;
+        }
+        let next = &self.all[free.unwrap_or(self.all.len() - 1)];
+        dup3(next, &mut self.door, OFlag::O_CLOEXEC)?;
+        self.current = next.as_raw_fd();
+        Ok(())
     }
 
     /// Makes one for [`change`](Self::change) to find.
-    pub(super) fn make(&mut self) -> nix::Result<usize> {
-        // Nobody needs the reading end: a link to the writing one can be opened for reading.
-        let (_, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
-        // Fewer turns for a large text; the usual size also works.
-        if self.size > USUAL_SIZE {
-            let _ = i32::try_from(self.size).map(|size| fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size)));
+    pub(super) fn make(&mut self) -> nix::Result<()> {
+        if self.all.len() >= MOST {
+            return Err(Errno::EMFILE);
         }
-        let own = format!("/proc/self/fd/{}", writer.as_raw_fd());
-        self.opens.add_watch(own.as_str(), AddWatchFlags::IN_OPEN)?;
-        self.all.push(File::from(writer));
-        Ok(self.all.len() - 1)
+        self.all.push(make(&self.opens, self.size)?);
+        Ok(())
     }
 
     /// The pipe that a process has open, if it has one.
@@ -115,7 +117,9 @@ impl Pipes {
 
     /// Takes one out, to write to it and to close it.
     pub(super) fn take(&mut self, index: usize) -> File {
-        self.all.swap_remove(index)
+        let taken = self.all.swap_remove(index);
+        self.leave(taken.as_raw_fd());
+        taken
     }
 
     /// Whether anybody reads.
@@ -125,6 +129,9 @@ impl Pipes {
 
     /// Gives everybody who reads a text, as much as fits, and its end.
     pub(super) fn give_readers(&mut self, text: &[u8]) {
+        if self.all.iter().any(|pipe| pipe.as_raw_fd() == self.current && has_readers(pipe)) {
+            self.leave(self.current);
+        }
         self.all.retain_mut(|pipe| {
             let read = has_readers(pipe);
             // Who has gone meanwhile doesn't miss it.
@@ -132,6 +139,27 @@ impl Pipes {
             !read
         });
     }
+
+    /// Has the door no longer be of this one, whose reader is to come to its end.
+    fn leave(&mut self, pipe: RawFd) {
+        if pipe == self.current {
+            // If there is no other one, the end comes with this process's.
+            let _ = self.change();
+        }
+    }
+}
+
+/// Makes one and watches it.
+fn make(opens: &Inotify, size: usize) -> nix::Result<File> {
+    // Nobody needs the reading end: a link to the writing one can be opened for reading.
+    let (_, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
+    // Fewer turns for a large text; the usual size also works.
+    if size > USUAL_SIZE {
+        let _ = i32::try_from(size).map(|size| fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size)));
+    }
+    let own = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    opens.add_watch(own.as_str(), AddWatchFlags::IN_OPEN)?;
+    Ok(File::from(writer))
 }
 
 /// Another process than these two that has the pipe open, as far as this one may see.

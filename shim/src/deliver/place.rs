@@ -3,15 +3,14 @@
 //! What takes the place of config.json is a link to the helper's own descriptor of a pipe, `/proc/PID/fd/N`: when the
 //! helper is killed the link leads nowhere, and an open of it fails instead of waiting for ever.
 //!
-//! | config.json | the sibling | the spare | left by |
-//! |---|---|---|---|
-//! | the original | nothing | nothing | every create that ended well |
-//! | the original | a link | nothing | a shim killed before the swap |
-//! | a link | the original | nothing | a helper and a guard killed after the swap |
-//! | a link | the original | a link | the same, while the helper changed the link |
-//! | a new one | the original | a link or nothing | the same, and an engine that has written the bundle again |
+//! | config.json | the sibling | left by |
+//! |---|---|---|
+//! | the original | nothing | every create that ended well |
+//! | the original | a link | a shim killed before the swap |
+//! | a link | the original | a helper and a guard killed after the swap |
+//! | a new one | the original | the same, and an engine that has written the bundle again |
 //!
-//! Older versions left a FIFO where there is a link.
+//! Older versions left a FIFO where there is a link, or one more link: the spare.
 
 use std::cell::Cell;
 use std::ffi::{CString, OsStr};
@@ -187,7 +186,7 @@ impl Locked {
         Ok(())
     }
 
-    /// Finds out whether the bundle can be written: what can't have this link can't have the other ones.
+    /// Finds out whether the bundle can be written: what can't have this link can't have the other one.
     pub(super) fn prepare(&self) -> nix::Result<()> {
         // It leads nowhere: no process has the number 0.
         symlinkat("/proc/0/fd/0", &self.directory, self.sibling.as_c_str())
@@ -206,17 +205,6 @@ impl Locked {
         symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
         phase::at("linked");
         sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(DeliverError::step("swap config.json"))
-    }
-
-    /// Has config.json lead to another pipe from now on, in one step; for the helper alone, after the swap.
-    pub(super) fn relink(&self, link: &Path) -> nix::Result<()> {
-        // Never over an original.
-        if !self.is_ours(&self.name) {
-            return Err(Errno::ESTALE);
-        }
-        symlinkat(link, &self.directory, self.spare.as_c_str())?;
-        phase::at("relinking");
-        renameat(&self.directory, self.spare.as_c_str(), &self.directory, self.name.as_c_str())
     }
 
     /// Brings the original back, wherever it is; what stood for it is gone then.

@@ -143,14 +143,14 @@ impl Delivery {
         let mut timeout = PollTimeout::NONE;
         // Before the runtime had time for it: or this process had none, and the runtime may be one of several.
         if pipes.count_early() {
-            self.change(pipes);
+            change(pipes);
             timeout = PollTimeout::ZERO;
         }
         loop {
             let looks = if self.poll(pipes.opens(), PollFlags::POLLIN, timeout)? { 50 } else { 1 };
             for _ in 0..looks {
                 if pipes.were_opened() {
-                    self.change(pipes);
+                    change(pipes);
                 }
                 if let Some(index) = pipes.opened_by(self.runtime.as_raw()) {
                     return Ok(index);
@@ -159,13 +159,6 @@ impl Delivery {
             }
             timeout = PollTimeout::from(1_u8);
         }
-    }
-
-    /// Has config.json lead to another pipe.
-    fn change(&self, pipes: &mut Pipes) {
-        // If that fails, the next one comes to the same pipe, and that is noticed.
-        let _ = pipes.change().and_then(|link| self.place.relink(&link));
-        phase::at("relinked");
     }
 
     /// Gives strangers what they came for: the original, which is back.
@@ -221,4 +214,11 @@ impl Delivery {
             Err(_) => Err(Gone),
         }
     }
+}
+
+/// Has config.json lead to another pipe.
+fn change(pipes: &mut Pipes) {
+    // If that fails, the next one comes to the same pipe, and that is noticed.
+    let _ = pipes.change();
+    phase::at("changed");
 }
