@@ -63,11 +63,11 @@ pub fn deliver(
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
     match place.prepare() {
         Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given(), fate),
-        Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP) => {
+        Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
             edits.anchor(place.bundle())?;
             shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline, fate)
         }
-        Err(errno) => Err(DeliverError::step("make a link in the bundle")(errno)),
+        Err(errno) => Err(DeliverError::step("make another name in the bundle")(errno)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! | config.json | the sibling | left by |
 //! |---|---|---|
 //! | the original | nothing | every create that ended well |
-//! | the original | a link | a shim killed before the swap |
+//! | the original | the same file, or a link | a shim killed before the swap |
 //! | a link | the original | a helper and a guard killed after the swap |
 //! | a new one | the original | the same, and an engine that has written the bundle again |
 //!
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, stat};
-use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
 use super::lock::Lock;
 use super::{DeliverError, sys};
@@ -186,10 +186,11 @@ impl Locked {
         Ok(())
     }
 
-    /// Finds out whether the bundle can be written: what can't have this link can't have the other one.
+    /// Finds out whether the bundle can be written: what can't have this name can't have a link.
     pub(super) fn prepare(&self) -> nix::Result<()> {
-        // It leads nowhere: no process has the number 0.
-        symlinkat("/proc/0/fd/0", &self.directory, self.sibling.as_c_str())
+        // A second name is cheap, where a file system may take long to find room for another file.
+        let (from, to) = (self.name.as_c_str(), self.sibling.as_c_str());
+        linkat(&self.directory, from, &self.directory, to, AtFlags::empty())
     }
 
     /// Puts a link to the helper's pipe in the place of config.json and config.json beside it.
@@ -200,7 +201,7 @@ impl Locked {
         if !reached.map_err(&step)? {
             return Err(step(Errno::ESRCH));
         }
-        self.remove(&self.sibling).map_err(DeliverError::step("remove its first link"))?;
+        self.remove(&self.sibling).map_err(DeliverError::step("remove its first name"))?;
         phase::at("unlinked");
         symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
         phase::at("linked");
