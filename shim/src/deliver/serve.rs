@@ -174,6 +174,10 @@ impl Delivery {
     fn feed(&self, pipe: File, pipes: &mut Pipes, text: &[u8]) -> Result<(), Gone> {
         let patience = Instant::now() + PATIENCE;
         let but = [self.runtime.as_raw(), getpid().as_raw()];
+        if pipes.were_opened_again() {
+            // There is no hurry any more, and a look at every process takes long.
+            sys::go_in_turn();
+        }
         while pipes.were_opened_again()
             && let Some(pid) = pipes::other_holder(&pipe, but)
         {

@@ -41,11 +41,19 @@ pub(super) fn adopt(fd: RawFd) -> OwnedFd {
 
 /// Goes before all that has no real-time priority, if this process may (sched(7)); its children don't.
 pub(super) fn go_first() {
+    schedule(libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, 1);
+}
+
+/// Takes turns with everybody again.
+pub(super) fn go_in_turn() {
+    schedule(libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK, 0);
+}
+
+/// `sched_setscheduler(2)` for this process.
+fn schedule(policy: libc::c_int, priority: libc::c_int) {
     // The kernel's `struct sched_param`; musl has a larger one, and no such call.
-    let lowest: libc::c_int = 1;
-    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: the parameter lives for as long as the call takes.
-    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const lowest) };
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) };
 }
 
 /// `renameat2(2)` with `RENAME_EXCHANGE` in one directory.
