@@ -62,7 +62,7 @@ pub fn deliver(
 ) -> Result<Infallible, DeliverError> {
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
     match place.prepare() {
-        Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given(), fate),
+        Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given(), deadline, fate),
         Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
             edits.anchor(place.bundle())?;
             shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline, fate)
@@ -91,10 +91,11 @@ fn exchange(
     runtime: &Runtime,
     args: &Args,
     given: &[OsString],
+    deadline: Instant,
     fate: Option<&Fate>,
 ) -> Result<Infallible, DeliverError> {
     phase::at("prepared");
-    let started = Delivery::prepare(place, args, fate).and_then(|delivery| helper::start(delivery, text));
+    let started = Delivery::prepare(place, args, deadline, fate).and_then(|delivery| helper::start(delivery, text));
     let helper = started.inspect_err(|_| place.restore())?;
     phase::at("helper-ready");
     let error = match place.exchange(helper.link()) {

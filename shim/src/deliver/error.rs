@@ -52,6 +52,16 @@ pub enum DeliverError {
         "the shim's helper ended before it was ready: check the limits on processes and memory, then create the container again"
     )]
     HelperGone,
+    /// The helper has no pipe.
+    #[error(
+        "the shim's helper can't make a pipe and watch it ({}): raise the limit on open files, fs.inotify.max_user_instances or \
+         fs.inotify.max_user_watches, or create fewer containers at once",
+        errno.desc()
+    )]
+    Helper {
+        /// Why not.
+        errno: Errno,
+    },
     /// The kernel refused a step.
     #[error("the shim can't {step} ({}): check the bundle's file system and the process's limits", errno.desc())]
     Step {

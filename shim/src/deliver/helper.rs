@@ -1,7 +1,7 @@
 //! The helper: a process that outlives the shim's `execve` by a moment.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -36,11 +36,14 @@ impl Helper {
 
 /// The helper's ends of its pipes to the shim.
 struct Ends {
-    /// Takes the helper's pid and the descriptor to link to, when it is ready.
+    /// Takes the helper's pid and the descriptor to link to, when it is ready; or [`NOBODY`] and why it has no pipe.
     ready: File,
     /// Ends when the shim has become the runtime.
     held: File,
 }
+
+/// What a helper that has no pipe says instead of its pid.
+const NOBODY: i32 = 0;
 
 /// Starts the helper; returns when it waits for the runtime.
 pub(super) fn start(delivery: Delivery, text: Zeroizing<Vec<u8>>) -> Result<Helper, DeliverError> {
@@ -57,8 +60,10 @@ pub(super) fn start(delivery: Delivery, text: Zeroizing<Vec<u8>>) -> Result<Help
             let (mut pid, mut descriptor) = ([0; 4], [0; 4]);
             let told = reader.read_exact(&mut pid).and_then(|()| reader.read_exact(&mut descriptor));
             told.map_err(|_| DeliverError::HelperGone)?;
-            let link = pipes::link(i32::from_ne_bytes(pid), i32::from_ne_bytes(descriptor));
-            Ok(Helper { link, _grip: grip })
+            match (i32::from_ne_bytes(pid), i32::from_ne_bytes(descriptor)) {
+                (NOBODY, errno) => Err(DeliverError::Helper { errno: Errno::from_raw(errno) }),
+                (pid, descriptor) => Ok(Helper { link: pipes::link(pid, descriptor), _grip: grip }),
+            }
         }
     }
 }
@@ -89,16 +94,19 @@ fn help(delivery: Delivery, text: &Zeroizing<Vec<u8>>, mut ends: Ends) -> ! {
     sys::exit_now(0)
 }
 
-fn prepare(delivery: &Delivery, length: usize, ends: &mut Ends) -> io::Result<(Pipes, Guard)> {
+fn prepare(delivery: &Delivery, length: usize, ends: &mut Ends) -> nix::Result<(Pipes, Guard)> {
     leave_everything(delivery, ends)?;
     // Before the pipes, of which a guard must hold nothing.
     let guard = Guard::start(delivery)?;
     // From here on the shim goes on as well, and the runtime must not be there first.
     sys::go_first();
-    let pipes = Pipes::new(length)?;
-    let told = [getpid().as_raw().to_ne_bytes(), pipes.door().to_ne_bytes()];
-    ends.ready.write_all(told.as_flattened())?;
-    Ok((pipes, guard))
+    let made = Pipes::new(length, || delivery.may_wait());
+    let (pid, what) =
+        made.as_ref().map_or_else(|&errno| (NOBODY, errno as i32), |made| (getpid().as_raw(), made.door()));
+    let told = [pid.to_ne_bytes(), what.to_ne_bytes()];
+    // If that fails the shim has gone.
+    ends.ready.write_all(told.as_flattened()).map_err(|_| Errno::EPIPE)?;
+    Ok((made?, guard))
 }
 
 /// Keeps nothing of the engine's: no pipe that it waits on, no directory, no terminal. And no core dump.

@@ -46,9 +46,15 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    /// One pipe, for a text of this length.
-    pub(super) fn new(length: usize) -> nix::Result<Self> {
-        let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    /// One pipe, for a text of this length. A user may have few watchers at a time (inotify(7), `max_user_instances`), and
+    /// each create needs one for a moment: it waits for its turn for as long as `may_wait` does, and says so.
+    pub(super) fn new(length: usize, may_wait: impl Fn() -> bool) -> nix::Result<Self> {
+        let opens = loop {
+            match Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC) {
+                Err(Errno::EMFILE) if may_wait() => {}
+                done => break done?,
+            }
+        };
         let size = length.clamp(USUAL_SIZE, LARGEST_SIZE);
         let first = make(&opens, size)?;
         let door = fcntl(&first, FcntlArg::F_DUPFD_CLOEXEC(0)).map(sys::adopt)?;

@@ -30,6 +30,8 @@ pub(super) struct Delivery {
     log: Log,
     /// Whether the runtime stays for as long as its container.
     runs: bool,
+    /// Until when the runtime may be kept waiting.
+    deadline: Instant,
     /// For its guard to tell.
     pub(super) fate: Option<Fate>,
 }
@@ -39,10 +41,15 @@ struct Gone;
 
 impl Delivery {
     /// Prepares a delivery to this process, which becomes the runtime.
-    pub(super) fn prepare(place: &Locked, args: &Args, fate: Option<&Fate>) -> Result<Self, DeliverError> {
+    pub(super) fn prepare(
+        place: &Locked,
+        args: &Args,
+        deadline: Instant,
+        fate: Option<&Fate>,
+    ) -> Result<Self, DeliverError> {
         let pidfd = sys::pidfd_open(getpid()).map_err(DeliverError::step("open its own process"))?;
         let (place, log) = (place.for_helper()?, Log::of(args));
-        Ok(Self { place, runtime: getpid(), pidfd, log, runs: args.runs(), fate: fate.cloned() })
+        Ok(Self { place, runtime: getpid(), pidfd, log, runs: args.runs(), deadline, fate: fate.cloned() })
     }
 
     /// The descriptors that a helper and its guard need.
@@ -75,6 +82,11 @@ impl Delivery {
     /// Brings the original back, if it isn't there.
     pub(super) fn restore(&self) {
         self.place.restore();
+    }
+
+    /// Waits for a moment; whether the runtime may be kept waiting any longer.
+    pub(super) fn may_wait(&self) -> bool {
+        !self.runtime_ends(PollTimeout::from(5_u8)) && Instant::now() < self.deadline
     }
 
     /// Waits for the runtime's end; whether it has ended by then.

@@ -39,7 +39,7 @@ pub(super) fn deliver(
     place.release();
     shadow.heal()?;
     shadow.prepare().map_err(failed)?;
-    exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()), fate)
+    exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()), deadline, fate)
 }
 
 /// The run directory repeats the original's path, so that there are never more directories than bundles.
