@@ -61,13 +61,22 @@ pub fn deliver(
     fate: Option<&Fate>,
 ) -> Result<Infallible, DeliverError> {
     let _standard = occupy_standard_descriptors().map_err(DeliverError::step("open /dev/null"))?;
-    match place.prepare() {
+    match place.try_writing() {
         Ok(()) => exchange(place, edits.apply(), runtime, args, args.as_given(), deadline, fate),
-        Err(Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+        // The last two: it is a mount of its own, or has all the names it can.
+        Err(
+            Errno::EROFS
+            | Errno::EACCES
+            | Errno::EPERM
+            | Errno::EOPNOTSUPP
+            | Errno::ENOSYS
+            | Errno::EXDEV
+            | Errno::EMLINK,
+        ) => {
             edits.anchor(place.bundle())?;
             shadow::deliver(place, edits.apply(), runtime, args, run_dir, deadline, fate)
         }
-        Err(errno) => Err(DeliverError::step("make another name in the bundle")(errno)),
+        Err(errno) => Err(DeliverError::step("give config.json a second name")(errno)),
     }
 }
 

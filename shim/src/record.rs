@@ -203,8 +203,8 @@ impl Container {
     fn sweep(&self) {
         let folder = self.folder();
         let Some((all, of_root)) = folder.parent().and_then(|all| Some((all, all.parent()?))) else { return };
-        // Of many creates at once, one looks at what all of them have left. This folder's own time says when: nothing
-        // comes into it or goes.
+        // Of many creates at once, one looks at what all of them have left. This folder's own time says when: what else
+        // comes into it or goes, a directory of states below this one, puts it off.
         let is_due = fs::metadata(of_root).is_ok_and(|swept| age(&swept).is_none_or(|age| age >= OFTEN));
         // What isn't where we look for it hasn't gone.
         if !is_due || !self.root.is_dir() || touch(of_root).is_err() {

@@ -22,13 +22,13 @@ use crate::support::search::Needle;
 const PHASES: [(&str, usize); 15] = [
     ("locked", 0),
     ("resolved", 0),
+    ("named", 0),
     ("prepared", 0),
     ("detaching", 1),
     ("helper-forked", 1),
     ("guarding", 2),
     ("helper-waits", 2),
     ("helper-ready", 2),
-    ("unlinked", 2),
     ("linked", 2),
     ("exchanged", 2),
     ("changed", 2),
@@ -132,7 +132,7 @@ impl Scene {
         }
         self.assert_outcome(phase, victim, &job.wait());
         self.assert_nothing_stays(&what);
-        if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "prepared") {
+        if !(victim == Victim::Everybody || victim == Victim::HelperAndGuard || phase == "named") {
             // Whoever lives puts it back.
             self.assert_pristine(&what);
         }

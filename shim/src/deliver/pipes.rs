@@ -36,9 +36,9 @@ const MOST: usize = 64;
 pub(super) struct Pipes {
     opens: Inotify,
     all: Vec<File>,
-    /// What config.json leads to: a second descriptor of one of them.
+    /// What config.json leads to: a second descriptor of one of them, or at last the original.
     door: OwnedFd,
-    /// The first descriptor of that one.
+    /// The first descriptor of the one that it was of last.
     current: RawFd,
     size: usize,
     /// How many times any was opened, as far as the kernel told: it tells two openings in a row as one.
@@ -104,6 +104,11 @@ impl Pipes {
         Ok(())
     }
 
+    /// Has the door lead to a file: who comes through it from now on needs no pipe, and keeps none from its end.
+    pub(super) fn end(&mut self, original: &OwnedFd) -> nix::Result<()> {
+        dup3(original, &mut self.door, OFlag::O_CLOEXEC)
+    }
+
     /// Makes one for [`change`](Self::change) to find.
     pub(super) fn make(&mut self) -> nix::Result<()> {
         if self.all.len() >= MOST {
@@ -123,9 +128,7 @@ impl Pipes {
 
     /// Takes one out, to write to it and to close it.
     pub(super) fn take(&mut self, index: usize) -> File {
-        let taken = self.all.swap_remove(index);
-        self.leave(taken.as_raw_fd());
-        taken
+        self.all.swap_remove(index)
     }
 
     /// Whether anybody reads.
@@ -135,23 +138,12 @@ impl Pipes {
 
     /// Gives everybody who reads a text, as much as fits, and its end.
     pub(super) fn give_readers(&mut self, text: &[u8]) {
-        if self.all.iter().any(|pipe| pipe.as_raw_fd() == self.current && has_readers(pipe)) {
-            self.leave(self.current);
-        }
         self.all.retain_mut(|pipe| {
             let read = has_readers(pipe);
             // Who has gone meanwhile doesn't miss it.
             let _ = if read { pipe.write(text) } else { Ok(0) };
             !read
         });
-    }
-
-    /// Has the door no longer be of this one, whose reader is to come to its end.
-    fn leave(&mut self, pipe: RawFd) {
-        if pipe == self.current {
-            // If there is no other one, the end comes with this process's.
-            let _ = self.change();
-        }
     }
 }
 

@@ -6,17 +6,17 @@
 //! | config.json | the sibling | left by |
 //! |---|---|---|
 //! | the original | nothing | every create that ended well |
-//! | the original | the same file, or a link | a shim killed before the swap |
+//! | the original | a link, or the same file | a shim killed before the swap |
 //! | a link | the original | a helper and a guard killed after the swap |
 //! | a new one | the original | the same, and an engine that has written the bundle again |
 //!
-//! Older versions left a FIFO where there is a link, or one more link: the spare.
+//! Older versions left a FIFO where there is a link.
 
 use std::cell::Cell;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -37,7 +37,6 @@ pub struct Place {
     bundle: PathBuf,
     name: CString,
     sibling: CString,
-    spare: CString,
 }
 
 /// A [`Place`] that no other create uses, until this and every copy of its descriptors is closed.
@@ -64,13 +63,11 @@ impl Place {
         let bundle = bundle.canonicalize().ok()?;
         let path = bundle.join(config.unwrap_or(Path::new("config.json")));
         let (directory, name) = (path.parent()?, path.file_name()?);
-        let beside = |end: &[u8]| CString::new([b".", name.as_bytes(), end].concat()).ok();
         Some(Self {
             directory: File::open(directory).ok()?,
             bundle: directory.to_owned(),
             name: CString::new(name.as_bytes()).ok()?,
-            sibling: beside(b".ampoule")?,
-            spare: beside(b".ampoule-spare")?,
+            sibling: CString::new([b".", name.as_bytes(), b".ampoule"].concat()).ok()?,
         })
     }
 
@@ -85,8 +82,7 @@ impl Place {
         if self.is_ours(&self.name) {
             return Ok(Reading::Swapped);
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let fd = match openat(&self.directory, self.name.as_c_str(), flags, Mode::empty()) {
+        let fd = match self.open_config() {
             Ok(fd) => fd,
             // It was there a moment ago, or is there now: another create came between the look and the open.
             Err(Errno::ENOENT) if self.stat(&self.name).is_some() => return Ok(Reading::Swapped),
@@ -97,6 +93,12 @@ impl Place {
             Ok(stat) if is(&stat, SFlag::S_IFIFO) => Ok(Reading::Swapped),
             _ => Ok(Reading::Unreadable),
         }
+    }
+
+    /// Opens what stands at config.json.
+    pub(super) fn open_config(&self) -> nix::Result<OwnedFd> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+        openat(&self.directory, self.name.as_c_str(), flags, Mode::empty())
     }
 
     /// Waits for other creates on this bundle to end; the lock is in the run directory, if that can be written.
@@ -172,9 +174,6 @@ impl Drop for Locked {
 impl Locked {
     /// Undoes what a killed create left behind.
     pub fn heal(&self) -> Result<(), DeliverError> {
-        if self.is_ours(&self.spare) {
-            self.remove(&self.spare).map_err(DeliverError::step("remove what a killed create left"))?;
-        }
         if self.is_ours(&self.name) {
             if self.stat(&self.sibling).is_none() || self.is_ours(&self.sibling) {
                 return Err(DeliverError::NoOriginal { path: self.path() });
@@ -186,11 +185,13 @@ impl Locked {
         Ok(())
     }
 
-    /// Finds out whether the bundle can be written: what can't have this name can't have a link.
-    pub(super) fn prepare(&self) -> nix::Result<()> {
-        // A second name is cheap, where a file system may take long to find room for another file.
+    /// Finds out whether the bundle can be written, by a second name of config.json: a file system may take long to find
+    /// room for another file.
+    pub(super) fn try_writing(&self) -> nix::Result<()> {
         let (from, to) = (self.name.as_c_str(), self.sibling.as_c_str());
-        linkat(&self.directory, from, &self.directory, to, AtFlags::empty())
+        linkat(&self.directory, from, &self.directory, to, AtFlags::empty())?;
+        phase::at("named");
+        self.remove(&self.sibling)
     }
 
     /// Puts a link to the helper's pipe in the place of config.json and config.json beside it.
@@ -201,8 +202,6 @@ impl Locked {
         if !reached.map_err(&step)? {
             return Err(step(Errno::ESRCH));
         }
-        self.remove(&self.sibling).map_err(DeliverError::step("remove its first name"))?;
-        phase::at("unlinked");
         symlinkat(link, &self.directory, self.sibling.as_c_str()).map_err(DeliverError::step("link to its helper"))?;
         phase::at("linked");
         sys::exchange(self.directory.as_fd(), &self.name, &self.sibling).map_err(DeliverError::step("swap config.json"))
@@ -228,7 +227,6 @@ impl Locked {
             bundle: self.bundle.clone(),
             name: self.name.clone(),
             sibling: self.sibling.clone(),
-            spare: self.spare.clone(),
         };
         let lock = self.lock.try_clone().map_err(failed)?;
         self.leaves_lock.set(true);

@@ -68,6 +68,8 @@ impl Delivery {
         let Ok(()) = self.place.heal() else { return };
         phase::at("restored");
         guard.relieve();
+        // If that fails, who reads the last pipe comes to its end when this process does.
+        let _ = self.place.open_config().and_then(|original| pipes.end(&original));
         let opened = opened.map(|index| pipes.take(index));
         self.turn_away(&mut pipes);
         if let Ok(pipe) = opened {

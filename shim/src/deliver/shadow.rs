@@ -38,7 +38,7 @@ pub(super) fn deliver(
     // From here on that is the lock between creates on this bundle.
     place.release();
     shadow.heal()?;
-    shadow.prepare().map_err(failed)?;
+    shadow.try_writing().map_err(failed)?;
     exchange(&shadow, text, runtime, args, &args.with_bundle(directory.as_os_str()), deadline, fate)
 }
 

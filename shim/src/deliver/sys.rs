@@ -35,7 +35,7 @@ pub(super) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
 
 /// Owns a descriptor that `fcntl(2)` has just made for the caller alone.
 pub(super) fn adopt(fd: RawFd) -> OwnedFd {
-    // SAFETY: the number is the result of F_DUPFD, which nobody else has; see the one caller.
+    // SAFETY: the number is the result of F_DUPFD or F_DUPFD_CLOEXEC, which nobody else has; see the callers.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
