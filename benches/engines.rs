@@ -5,7 +5,8 @@
 //! hundred runs at once, the same way. So does Docker, which has no such secrets outside a swarm.
 //!
 //! `cargo bench --bench engines -- docker` measures only what is named, of `runc` and `crun`, by podman, and `docker`; a way
-//! that is named too, as in `-- runc 'the shim, one secret'`, is compared with the runtime alone and with nothing else.
+//! that is named too, as in `-- runc 'the shim, one secret'`, is compared with the runtime alone and with nothing else, in
+//! more rounds.
 #![allow(clippy::print_stdout, reason = "what a benchmark finds, it prints")]
 
 mod common;
@@ -25,7 +26,8 @@ use support::rig::temporary_folder;
 
 const ROUNDS: usize = 40;
 const AT_ONCE: usize = 100;
-const ROUNDS_AT_ONCE: usize = 16;
+/// Of a hundred each: the fewer ways there are, the more rounds.
+const BATCHES: usize = 64;
 /// What can be named.
 const ENGINES: [&str; 3] = ["runc", "crun", "docker"];
 const VALUE: &str = "a value of some thirty bytes...";
@@ -140,7 +142,7 @@ fn table(engine: &str, ways: &[(&str, impl Fn() + Sync)], wanted: &[&str]) {
         |(place, (name, _)): &(usize, &(&str, _))| *place == 0 || wanted.is_empty() || wanted.contains(name);
     let ways: Vec<_> = ways.iter().enumerate().filter(is_wanted).map(|(_, way)| way).collect();
     let alone = in_turn(ways.len(), ROUNDS, |way| ways[way].1());
-    let at_once = in_turn(ways.len(), ROUNDS_AT_ONCE, |way| {
+    let at_once = in_turn(ways.len(), BATCHES / ways.len(), |way| {
         thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(&ways[way].1))));
     });
     for (way, (name, _)) in ways.iter().enumerate() {

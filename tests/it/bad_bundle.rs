@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::support::bundle::{Bundle, Request};
 use crate::support::engine::{Bare, Engine, on_every_runtime};
 use crate::support::process::Ran;
+use crate::support::programs;
 use crate::support::rig::Rig;
 
 /// A bundle that asks for one secret, and runs from it.
@@ -158,6 +160,28 @@ fn five_megabytes_are_delivered_whole(rig: &Rig<Bare>) {
     assert_eq!(scene.found(), before);
 }
 
+/// Nothing can change places with a mount, and a link that is no shim's is the engine's way to say where the text is.
+fn a_configuration_of_another_kind_is_delivered(rig: &Rig<Bare>) {
+    let scene = Scene::new(rig);
+    let config = scene.bundle.config_path();
+    let elsewhere = rig.engine.site().folder().join("elsewhere.json");
+    fs::write(&elsewhere, scene.asking.to_string()).expect("written");
+    scene.clear();
+    symlink(&elsewhere, &config).expect("linked");
+    scene.assert_served("a link");
+    assert_eq!(fs::read_link(&config).expect("a link"), elsewhere);
+    assert_eq!(scene.found(), [("config.json".to_owned(), None)]);
+
+    scene.write(b"");
+    let realm = &rig.engine.site().realm;
+    let mut mount = Command::new(programs::system("mount", "mount"));
+    realm.run(mount.arg("--bind").arg(&elsewhere).arg(&config)).ok();
+    scene.assert_served("a mount");
+    realm.run(Command::new(programs::system("umount", "mount")).arg(&config)).ok();
+    assert_eq!(scene.found(), [("config.json".to_owned(), Some(Vec::new()))]);
+    assert_eq!(fs::read_to_string(&elsewhere).expect("read"), scene.asking.to_string());
+}
+
 /// What a machine that lost power in the middle of a create has in its bundle.
 fn leftovers_are_healed_or_refused(rig: &Rig<Bare>) {
     let scene = Scene::new(rig);
@@ -184,5 +208,6 @@ on_every_runtime!(
     what_asks_for_nothing_is_the_runtimes_to_report,
     what_asks_and_is_malformed_is_refused,
     five_megabytes_are_delivered_whole,
+    a_configuration_of_another_kind_is_delivered,
     leftovers_are_healed_or_refused,
 );
