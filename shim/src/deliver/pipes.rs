@@ -47,7 +47,7 @@ pub(super) struct Pipes {
 
 impl Pipes {
     /// One pipe, for a text of this length. A user may have few watchers at a time (inotify(7), `max_user_instances`), and
-    /// each create needs one for a moment: it waits for its turn for as long as `may_wait` does, and says so.
+    /// each create needs one for a moment: for its turn it waits as often as `may_wait`, which takes a while, says that it may.
     pub(super) fn new(length: usize, may_wait: impl Fn() -> bool) -> nix::Result<Self> {
         let opens = loop {
             match Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC) {
