@@ -114,6 +114,17 @@ pub fn arguments() -> Vec<OsString> {
     line.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
 }
 
+/// How long a `create` may take unless the settings say.
+const USUAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a `create` may take, before it is known whether it needs the settings.
+pub fn deadline(settings: &Loaded) -> Duration {
+    settings.as_ref().map_or(USUAL_DEADLINE, |settings| settings.deadline)
+}
+
+/// The settings, or why they can't be used: that hinders nobody who needs none.
+pub type Loaded = Result<Settings, ConfigError>;
+
 /// The shim's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -165,7 +176,7 @@ struct File {
 
 impl Settings {
     /// Reads the settings file; without one the defaults hold.
-    pub fn load(environment: &Environment) -> Result<Self, ConfigError> {
+    pub fn load(environment: &Environment) -> Loaded {
         let named = environment.config.is_some();
         let path = environment.config.clone().unwrap_or_else(|| environment.default_file());
         let settings = match std::fs::read_to_string(&path) {
@@ -194,7 +205,7 @@ impl Settings {
         if !socket.is_absolute() {
             return Err(Fault::Relative { key: "socket", path: socket });
         }
-        let deadline = file.deadline.as_deref().map_or(Ok(Duration::from_secs(10)), duration)?;
+        let deadline = file.deadline.as_deref().map_or(Ok(USUAL_DEADLINE), duration)?;
         let runtime = choice(file.runtime, file.runtimes)?;
         let exec = file.exec.unwrap_or(true);
         let File { allow_plaintext_bundle, allow_runtimes, allow_checkpoint, .. } = file;
@@ -248,7 +259,7 @@ fn duration(text: &str) -> Result<Duration, Fault> {
 }
 
 /// Settings that can't be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the shim's settings {}: {fault}", path.display())]
 pub struct ConfigError {
     path: PathBuf,
@@ -256,7 +267,7 @@ pub struct ConfigError {
 }
 
 /// What is wrong with the settings.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 enum Fault {
     #[error("can't be read ({0}): check the path in AMPOULE_SHIM_CONFIG and the file's mode")]
     Unreadable(ErrorKind),

@@ -20,7 +20,7 @@ use nix::unistd::getpid;
 
 use crate::args::Exec;
 use crate::client;
-use crate::config::{Environment, Settings};
+use crate::config::{self, ConfigError, Environment, Loaded};
 use crate::deliver::{self, DeliverError, Place, Reading};
 use crate::error::Error;
 use crate::inject::{assigned, checked, references};
@@ -29,16 +29,12 @@ use crate::runtime::Runtime;
 use crate::spec::{Edits, MOST_BYTES, Spec, mentions_us};
 
 /// Becomes the runtime, with the values in the description of its process if that or the container asks for any.
-pub fn exec(
-    args: &Exec,
-    settings: &Settings,
-    environment: &Environment,
-    runtime: &Runtime,
-) -> Result<Infallible, Error> {
+pub fn exec(args: &Exec, settings: &Loaded, environment: &Environment, runtime: &Runtime) -> Result<Infallible, Error> {
     let container = Container::new(environment, runtime, args.root.as_ref(), args.id.as_ref());
-    let Some(container) = container.filter(|_| settings.exec) else { return Ok(runtime.exec(args.as_given())?) };
+    let is_off = settings.as_ref().is_ok_and(|settings| !settings.exec);
+    let Some(container) = container.filter(|_| !is_off) else { return Ok(runtime.exec(args.as_given())?) };
     let record = container.record();
-    let deadline = Instant::now() + settings.deadline;
+    let deadline = Instant::now() + config::deadline(settings);
     let call = Call { args, settings, environment, runtime, container, record, deadline };
     match args.process() {
         Some(path) => call.with_description(&path),
@@ -49,7 +45,7 @@ pub fn exec(
 /// One `exec`.
 struct Call<'a> {
     args: &'a Exec,
-    settings: &'a Settings,
+    settings: &'a Loaded,
     environment: &'a Environment,
     runtime: &'a Runtime,
     container: Container,
@@ -168,12 +164,11 @@ impl Call<'_> {
         if references.is_empty() {
             return Ok(ResolveResponse::default());
         }
+        let settings = self.settings.as_ref().map_err(ConfigError::clone)?;
         let container = Some(self.description()).into();
         let request = ResolveRequest { container, references, purpose: Purpose::PURPOSE_EXEC.into() };
-        checked(
-            &request,
-            client::resolve(&self.settings.socket, &request, self.deadline).map_err(Error::of_call(self.settings))?,
-        )
+        let answer = client::resolve(&settings.socket, &request, self.deadline).map_err(Error::of_call(settings))?;
+        checked(&request, answer)
     }
 
     /// What the audit log is told.

@@ -9,7 +9,7 @@ use ampoule_proto::secret::SecretBytes;
 
 use crate::args::{Args, Dialect, option_before_command};
 use crate::client;
-use crate::config::{Environment, Settings};
+use crate::config::{self, ConfigError, Environment, Loaded};
 use crate::deliver::{self, Locked, Place, Reading};
 use crate::descriptor;
 use crate::error::Error;
@@ -23,7 +23,7 @@ use crate::spec::{Edits, Spec, mentions_us};
 /// Becomes the runtime, with the values in its config.json if that asks for any.
 pub fn create(
     args: &Args,
-    settings: &Settings,
+    settings: &Loaded,
     environment: &Environment,
     runtime: &Runtime,
 ) -> Result<Infallible, Error> {
@@ -39,7 +39,7 @@ pub fn create(
             return plain(args, runtime);
         }
     }
-    let deadline = Instant::now() + settings.deadline;
+    let deadline = Instant::now() + config::deadline(settings);
     let run_dir = environment.run_dir();
     let place = place.lock(&run_dir, deadline)?;
     phase::at("locked");
@@ -56,6 +56,7 @@ pub fn create(
     if requests.is_empty() && files.is_empty() {
         return unlocked(place, args, runtime);
     }
+    let settings = settings.as_ref().map_err(ConfigError::clone)?;
     if runtime.reads_again() && !settings.allow_runtimes.iter().any(|name| name == runtime.name()) {
         return Err(Error::ReadsAgain { runtime: runtime.name().to_owned() });
     }

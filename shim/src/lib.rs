@@ -27,7 +27,7 @@ use std::convert::Infallible;
 use std::ffi::{OsString, c_int};
 
 use args::{Args, Checkpoint, Delete, Dialect, Exec};
-use config::{Environment, Settings};
+use config::{ConfigError, Environment, Loaded, Settings};
 use error::Error;
 use record::Container;
 use runtime::Runtime;
@@ -65,8 +65,8 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
     }
     if let Some(Checkpoint { root, id }) = Checkpoint::parse(tail, dialect) {
         let container = Container::new(&environment, &runtime, root.as_ref(), id.as_ref());
-        if let Some(container) = container.filter(|container| !settings.allow_checkpoint && container.has_values()) {
-            return Err((Error::Checkpoint { id: container.id().to_owned() }, 1));
+        if let Some(container) = container.filter(Container::has_values) {
+            may_be_written(&container, &settings).map_err(|error| (error, 1))?;
         }
     }
     fate::tell_of_delete(tail, &environment, &runtime);
@@ -79,9 +79,19 @@ fn become_runtime(argv: &[OsString]) -> Result<Infallible, (Error, c_int)> {
     runtime.exec(tail).map_err(|error| (error.into(), 1))
 }
 
-fn prepare(argv: &[OsString]) -> Result<(Environment, Settings, Runtime), Error> {
+fn may_be_written(container: &Container, settings: &Loaded) -> Result<(), Error> {
+    let settings = settings.as_ref().map_err(ConfigError::clone)?;
+    if settings.allow_checkpoint { Ok(()) } else { Err(Error::Checkpoint { id: container.id().to_owned() }) }
+}
+
+/// Settings that can't be used hinder only what needs them: without a `kill` or a `delete` an engine would lose containers
+/// that run.
+fn prepare(argv: &[OsString]) -> Result<(Environment, Loaded, Runtime), Error> {
     let environment = Environment::of_process();
-    let settings = Settings::load(&environment)?;
-    let runtime = Runtime::find(&settings, argv.first())?;
+    let settings = Settings::load(&environment);
+    let runtime = match &settings {
+        Ok(settings) => Runtime::find(settings, argv.first())?,
+        Err(error) => Runtime::by_name(argv.first()).ok_or_else(|| error.clone())?,
+    };
     Ok((environment, settings, runtime))
 }

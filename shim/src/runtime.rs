@@ -25,9 +25,7 @@ pub struct Runtime {
 impl Runtime {
     /// Finds the runtime: by the shim's own name (`ampoule-crun`), else by the settings.
     pub fn find(settings: &Settings, own_name: Option<&OsString>) -> Result<Self, RuntimeError> {
-        let own_name = own_name.and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
-        let named = own_name.and_then(|name| name.strip_prefix("ampoule-")).filter(|name| *name != "shim");
-        let candidates = match (named, &settings.runtime) {
+        let candidates = match (named(own_name), &settings.runtime) {
             (Some(name), choice) => candidates_of_name(name, choice),
             (None, RuntimeChoice::Any) => ["runc", "crun"].into_iter().flat_map(in_directories).collect(),
             (None, RuntimeChoice::One(path)) if path.is_absolute() => vec![path.clone()],
@@ -35,6 +33,11 @@ impl Runtime {
             (None, RuntimeChoice::FirstOf(paths)) => paths.clone(),
         };
         first_of(candidates)
+    }
+
+    /// The same without settings, if the shim's own name tells it.
+    pub fn by_name(own_name: Option<&OsString>) -> Option<Self> {
+        first_of(candidates_of_name(named(own_name)?, &RuntimeChoice::Any)).ok()
     }
 
     /// The runtime's absolute path.
@@ -65,6 +68,12 @@ impl Runtime {
         let argv: Vec<_> = std::iter::once(Ok(path.clone())).chain(tail).collect::<Result<_, _>>().map_err(broken)?;
         execv(&path, &argv).map_err(|errno| RuntimeError::Exec { path: self.path.clone(), errno })
     }
+}
+
+/// The runtime that the shim is called by.
+fn named(own_name: Option<&OsString>) -> Option<&str> {
+    let own_name = own_name.and_then(|name| Path::new(name).file_name()).and_then(|name| name.to_str());
+    own_name.and_then(|name| name.strip_prefix("ampoule-")).filter(|name| *name != "shim")
 }
 
 /// A path of this name that the settings have, else where such names are.

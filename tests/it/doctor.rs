@@ -129,6 +129,9 @@ fn what_keeps_the_shim_from_its_work() {
     fs::remove_file(host.path("shim.yaml")).expect("shim.yaml");
     host.expect("shim settings", "fail", "shim.yaml, or unset AMPOULE_SHIM_CONFIG.");
     host.settings("");
+    fs::set_permissions(host.path("shim.yaml"), Permissions::from_mode(0o664)).expect("mode");
+    host.expect("shim settings", "fail", "chmod go-w ");
+    fs::set_permissions(host.path("shim.yaml"), Permissions::from_mode(0o644)).expect("mode");
     fs::remove_file(host.installed.program("ampoule-crun")).expect("link");
     host.expect("shim", "fail", "ampoule-crun does not lead to the shim");
     fs::remove_file(host.installed.program("ampoule-shim")).expect("link");

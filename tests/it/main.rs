@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_bundle;
+mod bad_settings;
 mod canary;
 mod cli_bad_input;
 mod cli_export;

@@ -1,6 +1,7 @@
 //! The shim, its settings, and the runtimes that it becomes.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::super::runtime::own_folder;
@@ -17,7 +18,8 @@ pub(super) fn check(context: &Context) -> Vec<Check> {
     let folder = own_folder().unwrap_or_default();
     let shim = folder.join("ampoule-shim");
     let mut checks = vec![program(&shim)];
-    let mut settings = None;
+    // By this name it has to read them to know which runtime to become.
+    let fault = version::ask(&shim).err().filter(|why| why.contains(SETTINGS));
     let mut runtimes = Vec::new();
     for name in ["runc", "crun"] {
         let link = folder.join(format!("ampoule-{name}"));
@@ -27,11 +29,10 @@ pub(super) fn check(context: &Context) -> Vec<Check> {
         }
         match version::ask(&link) {
             Ok(said) => runtimes.push(version::judge(name, &link, &said)),
-            Err(why) if why.contains(SETTINGS) => settings = Some(why),
             Err(why) => runtimes.push(missing(name, &why)),
         }
     }
-    checks.push(judge_settings(context, settings));
+    checks.push(judge_settings(context, fault));
     if !runtimes.is_empty() && runtimes.iter().all(|check| !check.remedy.is_empty() && check.message.starts_with(NONE))
     {
         checks.push(Check::fail("runtime", "there is neither runc nor crun".to_owned(), "Install one of them."));
@@ -75,6 +76,12 @@ fn judge_settings(context: &Context, fault: Option<String>) -> Check {
         };
         return Check::fail(NAME, message, &remedy);
     }
+    let found = fs::metadata(&settings.path);
+    if found.as_ref().is_ok_and(|found| found.mode() & 0o022 != 0) {
+        let message =
+            format!("others than its owner may write {file}, and so choose the program that containers run by");
+        return Check::fail(NAME, message, &format!("Take that right away: `chmod go-w {file}`."));
+    }
     let named = if context.environment.names_shim_config() {
         " (AMPOULE_SHIM_CONFIG here: engines hand that on only if they are told to)"
     } else {
@@ -88,6 +95,9 @@ fn judge_settings(context: &Context, fault: Option<String>) -> Check {
             let asked = asked.display();
             let message = format!("by {file}{named} the shim asks at {asked}, this command at {}", own.display());
             Check::warn(NAME, message, &format!("Set `socket:` in {file}, or give --socket."))
+        }
+        _ if found.is_err() => {
+            Check::ok(NAME, format!("there is no {file}: by default it asks at {}", asked.display()))
         }
         _ => Check::ok(NAME, format!("{file}{named}: it asks at {}", asked.display())),
     }
