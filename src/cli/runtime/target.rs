@@ -151,7 +151,10 @@ impl Target {
     /// What has the engine forget them.
     pub(super) fn after_uninstall(&self) -> &'static str {
         match (self.engine, self.rootless) {
-            (Engine::Podman, _) => "Nothing is to be restarted: podman reads it each time",
+            (Engine::Podman, _) => {
+                "Nothing is to be restarted: podman reads it each time. Containers that were made with them it can stop and remove \
+                 only where they are: install them again for that"
+            }
             // A reload without the key changes nothing (seen with 20.10 and 26.1), and a restart may stop containers.
             (Engine::Docker, _) => "Nothing is to be restarted now: Docker forgets them at its next start",
             (Engine::Containerd, false) => "Next: systemctl restart containerd (containers go on)",
